@@ -1,0 +1,111 @@
+/** Reads scoregate.yaml: text → YAML with its lines → schema → rules → configuration. */
+import { Ajv } from 'ajv';
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join, relative } from 'node:path';
+import { LineCounter, parseDocument, type Document } from 'yaml';
+import { formatProblem } from './formats.ts';
+import { root } from './paths.ts';
+import { lineOf, pathText, type Path } from './places.ts';
+import { problemsOf, type Problem } from './problems.ts';
+import { rules } from './rules.ts';
+import { configSchema, type Config, type Overrides } from './schema.ts';
+
+/** A configuration that cannot be used. `problems` has a line for each: `file:line: path: what is wrong; the fix`. */
+export class ConfigError extends Error {
+  readonly code = 'CONFIG';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true });
+for (const [name, problem] of Object.entries(formatProblem)) {
+  ajv.addFormat(name, (text: string) => problem(text) === null);
+}
+const fits = ajv.compile<Config>(configSchema);
+
+/**
+ * The configuration in `file`, with `overrides` (options of the command line) laid over it and defaults filled in.
+ * Throws ConfigError with every problem found.
+ */
+export function readConfig(file: string, overrides: Overrides = {}): Config {
+  return parseConfig(readText(file), relativeName(file), overrides);
+}
+
+/** The same for text that is at hand; `name` is what messages call it. */
+export function parseConfig(text: string, name: string, overrides: Overrides = {}): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      document.errors.map(
+        (error) => `${name}:${lines.linePos(error.pos[0]).line}: (file): not YAML: ${error.message}`,
+      ),
+    );
+  }
+  const data: unknown = merge(toPlain(document, name), overrides);
+  const found = fits(data) ? rules(data) : problemsOf(fits.errors ?? []);
+  if (found.length > 0)
+    throw new ConfigError(found.map((problem) => where(problem, name, document, lines, overrides)));
+  const config = data as Config;
+  return { ...config, model: isAbsolute(config.model) ? config.model : join(root, config.model) };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    const why = reason === 'ENOENT' ? 'there is no such file' : `it could not be read (${reason})`;
+    throw new ConfigError([`${relativeName(file)}:1: (file): ${why}; name one with --config FILE`]);
+  }
+}
+
+function relativeName(file: string): string {
+  const short = relative(process.cwd(), file);
+  return short === '' || short.startsWith('..') ? file : short;
+}
+
+/** The document as plain data; an alias that expands without end (a "billion laughs") is an error of the file. */
+function toPlain(document: Document, name: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    throw new ConfigError([`${name}:1: (file): not YAML: ${(error as Error).message}`]);
+  }
+}
+
+function isGroup(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function merge(base: unknown, over: unknown): unknown {
+  if (over === undefined) return base;
+  if (!isGroup(base) || !isGroup(over)) return structuredClone(over);
+  const keys = new Set([...Object.keys(base), ...Object.keys(over)]);
+  return Object.fromEntries([...keys].map((key) => [key, merge(base[key], over[key])]));
+}
+
+function where(
+  problem: Problem,
+  name: string,
+  document: Document,
+  lines: LineCounter,
+  overrides: Overrides,
+): string {
+  const place = overridden(overrides, problem.path)
+    ? 'option'
+    : `${name}:${lineOf(document, lines, problem.path)}`;
+  return `${place}: ${pathText(problem.path)}: ${problem.text}`;
+}
+
+function overridden(overrides: unknown, path: Path): boolean {
+  let value: unknown = overrides;
+  for (const part of path)
+    value = isGroup(value) || Array.isArray(value) ? Reflect.get(value, part) : undefined;
+  return path.length > 0 && value !== undefined;
+}

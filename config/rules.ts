@@ -1,0 +1,123 @@
+/** What must hold between several values of scoregate.yaml. Each rule looks at one thing and reports its problems. */
+import { endpoint, isLoopback, redisAddress } from './formats.ts';
+import { pathText, type Path } from './places.ts';
+import { nearest, type Problem } from './problems.ts';
+import type { Config } from './schema.ts';
+
+/** Every problem between values; the configuration already fits the schema. */
+export function rules(config: Config): Problem[] {
+  return [
+    ...tierNames(config),
+    ...backends(config),
+    ...defaultTier(config),
+    ...holds(config),
+    ...waits(config),
+    ...redisStart(config),
+    ...ports(config),
+    ...proxyProtocol(config),
+  ];
+}
+
+function tierNames(config: Config): Problem[] {
+  return config.tiers.flatMap((tier, i) => {
+    const first = config.tiers.findIndex((other) => other.name === tier.name);
+    if (first === i) return [];
+    const text = `the name "${tier.name}" is taken by tiers[${first}]; give each tier a name of its own`;
+    return [{ path: ['tiers', i, 'name'], text }];
+  });
+}
+
+function backends(config: Config): Problem[] {
+  return config.tiers.flatMap((tier, i) =>
+    tier.backends.flatMap((backend, j) => {
+      if (tier.backends.indexOf(backend) === j) return [];
+      return [
+        { path: ['tiers', i, 'backends', j], text: `"${backend}" is there twice; name each backend once` },
+      ];
+    }),
+  );
+}
+
+function defaultTier(config: Config): Problem[] {
+  const names = config.tiers.map((tier) => tier.name);
+  if (names.includes(config.default_tier)) return [];
+  const near = nearest(config.default_tier, names);
+  const fix = near ? `did you mean "${near}"?` : `use one of ${names.join(', ')}`;
+  return [{ path: ['default_tier'], text: `"${config.default_tier}" is not a tier; ${fix}` }];
+}
+
+function holds(config: Config): Problem[] {
+  const lines = config.tiers.length - 1;
+  const given = config.hysteresis.hold_s.length;
+  if (given === lines) return [];
+  const text = `${config.tiers.length} tiers have ${lines} lines between them, but ${given} times are given`;
+  const right = `right would be ${JSON.stringify(Array.from({ length: lines }, (_, i) => 120 * 5 ** Math.min(i, 2)))}`;
+  return [{ path: ['hysteresis', 'hold_s'], text: `${text}; ${right}` }];
+}
+
+function waits(config: Config): Problem[] {
+  const { wait_ms, timeout_ms } = config.scorer;
+  if (wait_ms <= timeout_ms) return [];
+  const text = `a request would wait ${wait_ms} ms for an answer that is given up after timeout_ms: ${timeout_ms}`;
+  return [{ path: ['scorer', 'wait_ms'], text: `${text}; make it ${timeout_ms} or less` }];
+}
+
+function redisStart(config: Config): Problem[] {
+  const address = redisAddress(config.redis);
+  if (!config.redis_start || !address) return [];
+  const path = ['redis_start'];
+  if (config.redis.startsWith('rediss:')) {
+    return [{ path, text: 'npm start runs its Redis without TLS; use redis:// or set redis_start: false' }];
+  }
+  if (isLoopback(address.host)) return [];
+  return [{ path, text: `npm start cannot run a Redis on ${address.host}; set redis_start: false` }];
+}
+
+function proxyProtocol(config: Config): Problem[] {
+  if (!config.listen.proxy_protocol || config.trusted_proxies.length > 0) return [];
+  const text = 'no trusted proxy is named, so no address from the PROXY protocol would be believed';
+  return [{ path: ['listen', 'proxy_protocol'], text: `${text}; list the load balancer in trusted_proxies` }];
+}
+
+interface Listener {
+  path: Path;
+  port: number;
+  /** The same address may stand for the same listener twice: one backend in two tiers. */
+  address: string;
+}
+
+/** Everything that would listen on this machine: the gateway, the scorer, its Redis and loopback backends. */
+function listeners(config: Config): Listener[] {
+  const found: Listener[] = [{ path: ['listen', 'port'], port: config.listen.port, address: 'gateway' }];
+  const add = (path: Path, host: string, port: number): void => {
+    found.push({ path, port, address: `${path[0] === 'tiers' ? 'backend' : pathText(path)} ${host}` });
+  };
+  const admin = endpoint(config.admin);
+  if (admin) add(['admin'], admin.host, admin.port);
+  const scorer = endpoint(config.scorer.listen);
+  if (scorer) add(['scorer', 'listen'], scorer.host, scorer.port);
+  const redis = redisAddress(config.redis);
+  if (redis && isLoopback(redis.host)) add(['redis'], redis.host, redis.port);
+  config.tiers.forEach((tier, i) =>
+    tier.backends.forEach((backend, j) => {
+      const at = endpoint(backend);
+      if (at && isLoopback(at.host)) add(['tiers', i, 'backends', j], at.host, at.port);
+    }),
+  );
+  return found;
+}
+
+function ports(config: Config): Problem[] {
+  const all = listeners(config);
+  return all.flatMap((listener, i) => {
+    const other = all.slice(0, i).find((one) => one.port === listener.port && clash(one, listener));
+    if (!other) return [];
+    const text = `port ${listener.port} is already used by ${pathText(other.path)}; give each its own port`;
+    return [{ path: listener.path, text }];
+  });
+}
+
+/** Two backends on different loopback addresses (127.0.0.2, 127.0.0.3) may share a port; nothing else may. */
+function clash(a: Listener, b: Listener): boolean {
+  return !(a.path[0] === 'tiers' && b.path[0] === 'tiers');
+}

@@ -1,0 +1,234 @@
+/**
+ * What scoregate.yaml may hold: names, types, ranges, defaults and what each is for. The TypeScript type of the
+ * configuration is derived from this, and so is every error about a single value; what concerns several values
+ * at once is in rules.ts. `title` is what an error message calls the value, `examples` what it shows as right.
+ */
+import Type, { type Static } from 'typebox';
+
+const closed = { additionalProperties: false };
+
+const port = (value: number, description: string) =>
+  Type.Integer({
+    default: value,
+    minimum: 1,
+    maximum: 65535,
+    title: 'a port number',
+    examples: [value],
+    description,
+  });
+
+const hostPort = (description: string, example: string, extra: object = {}) =>
+  Type.String({ format: 'host_port', title: 'HOST:PORT', examples: [example], description, ...extra });
+
+const flag = (value: boolean, description: string) =>
+  Type.Boolean({ default: value, title: 'true or false', examples: [value], description });
+
+const whole = (value: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: value, minimum, maximum, title: 'a whole number', examples: [value], description });
+
+export const tierSchema = Type.Object(
+  {
+    name: Type.String({
+      format: 'tier_name',
+      title: 'a tier name (a small letter, then small letters, digits, - or _; at most 32)',
+      examples: ['fast'],
+      description: 'The name in X-Tier, in logs and in verdicts.',
+    }),
+    backends: Type.Array(hostPort('Where a backend listens.', '127.0.0.1:8081'), {
+      minItems: 1,
+      title: 'a list of HOST:PORT',
+      examples: [['127.0.0.1:8081']],
+      description: 'The servers that answer for this tier; requests are spread over them.',
+    }),
+  },
+  { ...closed, title: 'a tier', examples: [{ name: 'fast', backends: ['127.0.0.1:8081'] }] },
+);
+
+const listenSchema = Type.Object(
+  {
+    port: port(8080, 'The public port.'),
+    address: Type.String({
+      default: '0.0.0.0',
+      format: 'address',
+      title: 'an IP address',
+      examples: ['0.0.0.0'],
+      description: 'The local address of the public port; "::" is every address, IPv4 and IPv6.',
+    }),
+    proxy_protocol: flag(false, 'Clients come through a load balancer that speaks the PROXY protocol.'),
+  },
+  { ...closed, default: {}, title: 'a group of keys', examples: [{ port: 8080 }] },
+);
+
+const scorerSchema = Type.Object(
+  {
+    listen: hostPort(
+      'Where the scorer listens; loopback unless another machine must reach it.',
+      '127.0.0.1:5000',
+      {
+        default: '127.0.0.1:5000',
+      },
+    ),
+    wait_ms: whole(25, 0, 1000, 'The longest that a request waits for a verdict, milliseconds.'),
+    timeout_ms: whole(250, 10, 10000, 'When the gateway gives up on an answer of the scorer, milliseconds.'),
+  },
+  { ...closed, default: {}, title: 'a group of keys', examples: [{ listen: '127.0.0.1:5000' }] },
+);
+
+const hysteresisSchema = Type.Object(
+  {
+    margin: Type.Number({
+      default: 0.05,
+      minimum: 0,
+      maximum: 0.5,
+      title: 'a number',
+      examples: [0.05],
+      description: 'How far below a line the score must stay before a client moves back to the better tier.',
+    }),
+    hold_s: Type.Array(
+      Type.Integer({ minimum: 0, maximum: 86400, title: 'a whole number of seconds', examples: [120] }),
+      {
+        default: [120, 600],
+        title: 'a list of seconds, one for each line between two tiers',
+        examples: [[120, 600]],
+        description: 'How long it must have stayed there, for each line between two tiers, best line first.',
+      },
+    ),
+  },
+  { ...closed, default: {}, title: 'a group of keys', examples: [{ margin: 0.05, hold_s: [120, 600] }] },
+);
+
+const limitsSchema = Type.Object(
+  {
+    clients: whole(100000, 100, 5000000, 'Clients with a verdict that the gateway remembers.'),
+    newcomers: whole(
+      16384,
+      16,
+      1000000,
+      'Clients seen once, kept apart so that they cannot push out the others.',
+    ),
+    queue: whole(2048, 16, 100000, 'Clients that may wait for the scorer at one time.'),
+    redis_memory: Type.String({
+      default: '256mb',
+      format: 'memory',
+      title: 'an amount of memory, 16mb or more',
+      examples: ['256mb'],
+      description: 'Redis forgets the least recently seen clients beyond this (for the Redis of npm start).',
+    }),
+  },
+  { ...closed, default: {}, title: 'a group of keys', examples: [{ clients: 100000 }] },
+);
+
+const headersSchema = Type.Object(
+  {
+    tier: flag(false, 'Tell clients their tier in the response header X-Tier.'),
+    score: flag(false, 'Tell clients their score in the response header X-Score.'),
+  },
+  { ...closed, default: {}, title: 'a group of keys', examples: [{ tier: true, score: false }] },
+);
+
+const logsSchema = Type.Object(
+  {
+    access: Type.String({
+      default: 'run/access.log',
+      minLength: 1,
+      title: 'a file name, or off',
+      examples: ['run/access.log'],
+      description: 'The access log, one JSON object a line; off for none. run/… is in the run folder.',
+    }),
+    error: Type.String({
+      default: 'run/error.log',
+      minLength: 1,
+      title: 'a file name',
+      examples: ['run/error.log'],
+      description: "The gateway's error log.",
+    }),
+    stdout: flag(true, 'Write the access log to standard output too.'),
+  },
+  { ...closed, default: {}, title: 'a group of keys', examples: [{ stdout: true }] },
+);
+
+const demoTiers = [
+  { name: 'fast', backends: ['127.0.0.1:8081'] },
+  { name: 'standard', backends: ['127.0.0.1:8082'] },
+  { name: 'slow', backends: ['127.0.0.1:8083'] },
+];
+
+export const configSchema = Type.Object(
+  {
+    listen: listenSchema,
+    admin: hostPort("The gateway's metrics and status; answers loopback only.", '127.0.0.1:8090', {
+      default: '127.0.0.1:8090',
+    }),
+    workers: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 64 })], {
+      default: 'auto',
+      title: 'auto or a whole number from 1 to 64',
+      examples: ['auto'],
+      description: 'nginx worker processes; auto is one for each processor core.',
+    }),
+    mode: Type.Union([Type.Literal('route'), Type.Literal('observe')], {
+      default: 'route',
+      title: 'route or observe',
+      examples: ['route'],
+      description: 'observe sends everybody to the default tier and logs which tier they would have had.',
+    }),
+    tiers: Type.Array(tierSchema, {
+      default: demoTiers,
+      minItems: 2,
+      maxItems: 8,
+      title: 'a list of tiers, best first',
+      examples: [demoTiers],
+      description: 'The tiers, best first. A score at or above a line of the model means the next tier down.',
+    }),
+    default_tier: Type.String({
+      default: 'standard',
+      title: 'the name of a tier',
+      examples: ['standard'],
+      description: 'Where a client goes that has no verdict yet.',
+    }),
+    trusted_proxies: Type.Array(
+      Type.String({
+        format: 'cidr',
+        title: 'an address or a network in CIDR form',
+        examples: ['10.0.0.0/8'],
+      }),
+      {
+        default: [],
+        title: 'a list of networks',
+        examples: [['10.0.0.0/8']],
+        description:
+          'Peers whose X-Forwarded-For (or PROXY protocol) is believed: your CDN or load balancer.',
+      },
+    ),
+    scorer: scorerSchema,
+    redis: Type.String({
+      default: 'redis://127.0.0.1:6380',
+      format: 'redis',
+      title: 'memory or a Redis URL',
+      examples: ['redis://127.0.0.1:6380'],
+      description:
+        'Where windows are kept; memory keeps them in the scorer (one scorer, lost when it restarts).',
+    }),
+    redis_start: flag(true, 'npm start runs a Redis of its own at that address.'),
+    hysteresis: hysteresisSchema,
+    limits: limitsSchema,
+    headers: headersSchema,
+    logs: logsSchema,
+    model: Type.String({
+      default: 'model',
+      minLength: 1,
+      title: 'a folder',
+      examples: ['model'],
+      description: "The folder of the model; a relative path starts from the project's folder.",
+    }),
+    demo_backends: flag(false, 'npm start runs the demo application at every backend address on loopback.'),
+  },
+  { ...closed, title: 'a group of keys' },
+);
+
+/** scoregate.yaml once read: every key present, defaults filled in. `model` is an absolute path. */
+export type Config = Static<typeof configSchema>;
+export type Tier = Static<typeof tierSchema>;
+
+type Partly<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: Partly<T[K]> } : T;
+/** Some of the keys of a configuration, at any depth; lists are replaced whole. */
+export type Overrides = Partly<Config>;
