@@ -1,0 +1,93 @@
+-- The queue of clients about whom this worker wants a verdict: bounded, and ordered by who needs it
+-- most. One refresh per client is under way across workers: `refresh_until` in the client's record
+-- is its lock, which expires by itself.
+
+local semaphore = require "ngx.semaphore"
+local clients = require "scoregate.clients"
+local observations = require "scoregate.observations"
+
+local settings = observations.settings
+local BATCH = 512
+
+local M = { USED_UP = 1, ENDED = 2, FIRST_SEEN = 3, BATCH = BATCH }
+
+-- A verdict that is asked for and does not come may be asked for again after this time.
+local LOCK_MS = settings.wait_ms + 2 * settings.timeout_ms
+
+local queues = {}
+for class = 1, 3 do
+    queues[class] = { first = 1, n = 0 }
+end
+local batch_ms = 2 -- moving average of what a batch takes
+local wake
+
+--- Called in the worker that will ask.
+function M.open()
+    wake = assert(semaphore.new())
+end
+
+--- Whether a refresh of record `c` is under way in any worker.
+function M.under_way(c, now)
+    return now < c.refresh_until
+end
+
+--- Wants a verdict about slot `i`, record `c` (under the lock). False when the queue of its class is
+-- full; true when it is queued or under way already.
+function M.ask(class, i, c, now)
+    if now < c.refresh_until then
+        return true
+    end
+    local q = queues[class]
+    if q.n >= settings.queue then
+        clients.shared.asks_refused = clients.shared.asks_refused + 1
+        return false
+    end
+    c.refresh_until = now + LOCK_MS
+    q[(q.first + q.n - 1) % settings.queue + 1] = i
+    q.n = q.n + 1
+    M.wake()
+    return true
+end
+
+--- Wakes the sender.
+function M.wake()
+    if wake:count() < 1 then
+        wake:post()
+    end
+end
+
+--- Sleeps until something is wanted, at most `seconds`.
+function M.sleep(seconds)
+    wake:wait(seconds)
+end
+
+--- The next slot that is wanted, or nil.
+function M.next()
+    for class = 1, 3 do
+        local q = queues[class]
+        if q.n > 0 then
+            local i = q[q.first]
+            q.first = q.first % settings.queue + 1
+            q.n = q.n - 1
+            return i
+        end
+    end
+    return nil
+end
+
+--- Number queued.
+function M.length()
+    return queues[1].n + queues[2].n + queues[3].n
+end
+
+--- Learns how long a batch took, in ms.
+function M.took(ms)
+    batch_ms = batch_ms + (ms - batch_ms) / 8
+end
+
+--- How long a verdict that is asked for now may take, in ms.
+function M.work_ms()
+    return (1 + math.ceil((M.length() + 1) / BATCH)) * batch_ms
+end
+
+return M

@@ -1,0 +1,106 @@
+-- The lease: how long a verdict holds for a client, and what a new verdict changes.
+
+local bit = require "bit"
+local clients = require "scoregate.clients"
+
+local band, bor, bnot = bit.band, bit.bor, bit.bnot
+local ceil, floor, max = math.ceil, math.floor, math.max
+
+local NO_TIER = clients.NO_TIER
+local SPREAD_MS = 2000
+local MARK_SECONDS = 30
+
+local M = { HOLDS = 0, ENDED = 1, USED_UP = 2, NONE = 3 }
+
+--- What the lease of record `c` is for its request number `ordinal` at `now` (ms): HOLDS, ENDED (by
+-- time), USED_UP (by hits, errors or signs) or NONE (no verdict yet).
+function M.state(c, ordinal, now)
+    if c.tier == NO_TIER then
+        return M.NONE
+    end
+    if ordinal > c.hits_end or c.errors >= c.errors_end or c.signs >= c.signs_end then
+        return M.USED_UP
+    end
+    if now >= c.until_ms then
+        return M.ENDED
+    end
+    local shared = clients.shared
+    -- leases of an older generation end by time, each at a moment of its own
+    if c.generation ~= shared.generation and now >= shared.generation_at + band(c.a, 0xffff) % SPREAD_MS then
+        return M.ENDED
+    end
+    return M.HOLDS
+end
+
+--- Whether three quarters of the lease are spent.
+function M.nearly_spent(c, ordinal)
+    return ordinal >= c.ask_at or c.errors >= c.errors_ask or c.signs >= c.signs_ask
+end
+
+--- Adds the signs (bits) that a request shows. One that the client has not shown in about the last
+-- minute ends its lease.
+function M.show_signs(c, marks, now_s)
+    local age = now_s - c.marks_s
+    if age >= MARK_SECONDS then
+        c.marks_before = age < 2 * MARK_SECONDS and c.marks or 0
+        c.marks, c.marks_s = 0, now_s
+    end
+    c.signs = c.signs + 1
+    if band(marks, bnot(bor(c.marks, c.marks_before))) ~= 0 then
+        c.new_mark = c.signs
+        c.signs_end = c.signs
+    end
+    c.marks = bor(c.marks, marks)
+end
+
+--- Adds one 4xx or 5xx answer.
+function M.show_error(c)
+    c.errors = c.errors + 1
+end
+
+local function share(n, gateways)
+    if gateways <= 1 then
+        return n
+    end
+    return max(1, floor(n / gateways))
+end
+
+--- Gives record `c` a verdict. `taken` is the copy of the record when its report was taken: what has
+-- arrived since then is charged to the new lease, because its ends count from there.
+-- verdict: {score, lease = {hits, errors, signs, ttl_ms}, origin}, tier a number from 0.
+function M.grant(c, taken, verdict, tier, now)
+    local shared = clients.shared
+    local lease, gateways = verdict.lease, shared.gateways
+    local hits = share(lease.hits, gateways)
+    local errors, signs = share(lease.errors, gateways), share(lease.signs, gateways)
+    c.tier, c.score = tier, verdict.score
+    c.pinned = verdict.origin == "pinned" and 1 or 0
+    c.held = verdict.origin == "held" and 1 or 0
+    c.generation, c.verdict_at = shared.generation, now
+    c.until_ms = now + lease.ttl_ms
+    c.hits_end = taken.hits + hits
+    c.ask_at = taken.hits + max(1, ceil(hits * 0.75))
+    c.errors_end = taken.errors + errors
+    c.errors_ask = taken.errors + ceil(errors * 0.75)
+    c.signs_end = taken.signs + signs
+    c.signs_ask = taken.signs + ceil(signs * 0.75)
+    if c.new_mark > taken.signs then
+        c.signs_end = c.signs -- a sign new since the report: this verdict does not know it
+    end
+    c.refresh_until = 0
+end
+
+--- Drops the verdict of record `c`: its next request asks like a first one.
+function M.forget(c)
+    c.tier, c.pinned, c.held = NO_TIER, 0, 0
+end
+
+--- Puts record `c` into a tier at once; its next request asks for the whole verdict.
+function M.pin(c, tier)
+    c.tier, c.pinned, c.held = tier, 1, 0
+    c.until_ms = 0
+    c.hits_end = c.hits + 1024
+    c.errors_end, c.signs_end = c.errors + 1024, c.signs + 1024
+end
+
+return M

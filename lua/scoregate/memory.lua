@@ -1,0 +1,91 @@
+-- One block of memory that all workers of this gateway share, and the lock on it.
+--
+-- Why not ngx.shared.DICT alone: a client's record is read and changed several times per request
+-- and holds a dozen numbers. In a dictionary each would be a call, a copy and its own lock; here they
+-- are fields of a C struct under one lock. The dictionary `scoregate` only remembers where the block
+-- is: nginx's master maps it before it forks, and finds it again when it reloads (a reload keeps the
+-- process, so the address stays good). A new master process starts with an empty block.
+
+local ffi = require "ffi"
+local C = ffi.C
+
+ffi.cdef [[
+void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset);
+int munmap(void *address, size_t length);
+int getpid(void);
+int pthread_mutexattr_init(void *attributes);
+int pthread_mutexattr_settype(void *attributes, int type);
+int pthread_mutexattr_setpshared(void *attributes, int shared);
+int pthread_mutexattr_setrobust(void *attributes, int robust);
+int pthread_mutex_init(void *mutex, void *attributes);
+int pthread_mutex_lock(void *mutex);
+int pthread_mutex_unlock(void *mutex);
+int pthread_mutex_consistent(void *mutex);
+]]
+
+-- Linux's values (asm-generic/mman.h, bits/pthreadtypes.h)
+local READ_WRITE, SHARED_ANONYMOUS = 3, 0x21
+local ERRORCHECK, PROCESS_SHARED, ROBUST = 2, 1, 1
+local EOWNERDEAD = 130
+
+local M = {}
+
+local function map(bytes)
+    local block = C.mmap(nil, bytes, READ_WRITE, SHARED_ANONYMOUS, -1, 0)
+    if ffi.cast("intptr_t", block) == -1 then
+        error("could not map " .. bytes .. " bytes of shared memory; lower limits.clients")
+    end
+    return block
+end
+
+--- The block that an earlier cycle of this master mapped: pointer, bytes and signature; else nil.
+function M.earlier(dict)
+    if dict:get("pid") ~= C.getpid() then
+        return nil
+    end
+    local block = ffi.cast("void *", ffi.cast("uintptr_t", dict:get("address")))
+    return block, dict:get("bytes"), dict:get("signature")
+end
+
+--- Maps a new block of `bytes` zero bytes and remembers it under `signature`, which says how it is
+-- laid out. The block starts with room of 64 bytes for the lock.
+function M.create(dict, bytes, signature)
+    local block = map(bytes)
+    local attributes = ffi.new("uint64_t[8]")
+    C.pthread_mutexattr_init(attributes)
+    C.pthread_mutexattr_settype(attributes, ERRORCHECK)
+    C.pthread_mutexattr_setpshared(attributes, PROCESS_SHARED)
+    C.pthread_mutexattr_setrobust(attributes, ROBUST)
+    C.pthread_mutex_init(block, attributes)
+    dict:set("address", tonumber(ffi.cast("uintptr_t", block)))
+    dict:set("bytes", bytes)
+    dict:set("signature", signature)
+    dict:set("pid", C.getpid())
+    return block
+end
+
+--- Forgets a block in this process; workers that still use it keep theirs.
+function M.release(block, bytes)
+    C.munmap(block, bytes)
+end
+
+--- lock() and unlock() of a block. A worker that died, or threw, inside the lock may have left
+-- lists half linked: the next one to lock calls `mend`, which rebuilds them.
+-- Between the two no Lua error may be thrown and nothing may yield.
+function M.locks(block, mend)
+    local function lock()
+        local rc = C.pthread_mutex_lock(block)
+        if rc ~= 0 then
+            if rc == EOWNERDEAD then
+                C.pthread_mutex_consistent(block)
+            end
+            mend()
+        end
+    end
+    local function unlock()
+        C.pthread_mutex_unlock(block)
+    end
+    return lock, unlock
+end
+
+return M

@@ -1,0 +1,107 @@
+-- The gateway's own figures: Prometheus text at /metrics, JSON at /status, on the admin address.
+
+local cjson = require "cjson.safe"
+local clients = require "scoregate.clients"
+local observations = require "scoregate.observations"
+local route = require "scoregate.route"
+
+local settings = observations.settings
+local M = {}
+
+local COUNTERS = {
+    { "waits", "Requests that waited for a verdict." },
+    { "waits_expired", "Waits that ended without a verdict." },
+    { "posts", "Reports sent to the scorer." },
+    { "post_failures", "Reports without a sound answer; each is sent again." },
+    { "posts_refused", "Reports that the scorer refused and the gateway dropped." },
+    { "asks_refused", "Verdicts not asked for because the queue was full." },
+    { "breaker_opened", "Times that the breaker opened." },
+    { "lost_hits", "Unreported hits of clients that were forgotten for lack of room." },
+    { "mended", "Times that the table of clients was rebuilt after a worker died in it." },
+}
+local GAUGES = {
+    { "breaker_open", "1 while no request waits for the scorer." },
+    { "dirty_count", "Clients with something unreported.", "unreported_clients" },
+    { "generation", "Generation of model, thresholds and pins in force." },
+    { "gateways", "Gateways that share the window." },
+}
+
+local function metric(out, kind, name, help, value)
+    out[#out + 1] = ("# HELP scoregate_%s %s\n# TYPE scoregate_%s %s\nscoregate_%s %.0f"):format(
+        name, help, name, kind, name, tonumber(value))
+end
+
+local function requests(each)
+    for t, tier in ipairs(settings.tiers) do
+        for o = 0, #route.ORIGINS do
+            each(tier, route.ORIGINS[o], tonumber(clients.shared.requests[t - 1][o]))
+        end
+    end
+end
+
+local function unreported_hits()
+    local hits, shared, slots = 0, clients.shared, clients.slots
+    clients.lock()
+    local i = shared.dirty_oldest
+    while i ~= 0 do
+        local c = slots[i]
+        for k = 0, c.hit_seconds - 1 do
+            hits = hits + c.hit_n[k]
+        end
+        i = c.dirty_newer
+    end
+    clients.unlock()
+    return hits
+end
+
+local function text()
+    local shared, out = clients.shared, {}
+    out[1] = "# HELP scoregate_requests_total Requests by the tier that served them and where the verdict came from.\n"
+        .. "# TYPE scoregate_requests_total counter"
+    requests(function(tier, origin, n)
+        out[#out + 1] = ('scoregate_requests_total{tier="%s",origin="%s"} %.0f'):format(tier, origin, n)
+    end)
+    for _, m in ipairs(COUNTERS) do
+        metric(out, "counter", (m[3] or m[1]) .. "_total", m[2], shared[m[1]])
+    end
+    for _, m in ipairs(GAUGES) do
+        metric(out, "gauge", m[3] or m[1], m[2], shared[m[1]])
+    end
+    metric(out, "counter", "forgotten_newcomers_total", "Newcomers forgotten for lack of room.", shared.forgotten[0])
+    metric(out, "counter", "forgotten_clients_total", "Known clients forgotten for lack of room.", shared.forgotten[1])
+    metric(out, "gauge", "newcomers", "Clients seen once.", shared.count[0])
+    metric(out, "gauge", "clients", "Known clients.", shared.count[1])
+    metric(out, "gauge", "client_bytes", "Bytes of one client's record.", clients.client_bytes)
+    metric(out, "gauge", "unreported_hits", "Hits not yet reported to the scorer.", unreported_hits())
+    return table.concat(out, "\n") .. "\n"
+end
+
+local function status()
+    local shared, by_tier = clients.shared, {}
+    requests(function(tier, origin, n)
+        by_tier[tier] = by_tier[tier] or {}
+        by_tier[tier][origin] = n
+    end)
+    return cjson.encode({
+        mode = settings.mode, requests = by_tier, clients = shared.count[1], newcomers = shared.count[0],
+        breaker = shared.breaker_open == 1 and "open" or "closed", generation = shared.generation,
+        unreported_hits = unreported_hits(), workers = ngx.worker.count(),
+    }) .. "\n"
+end
+
+--- Answers a request of the admin server.
+function M.serve()
+    if ngx.var.uri == "/metrics" then
+        ngx.header.content_type = "text/plain; version=0.0.4"
+        ngx.print(text())
+    elseif ngx.var.uri == "/status" then
+        ngx.header.content_type = "application/json"
+        ngx.print(status())
+    else
+        ngx.status = 404
+        ngx.header.content_type = "application/json"
+        ngx.print('{"error":{"code":"not_found","message":"There are /metrics and /status."}}\n')
+    end
+end
+
+return M

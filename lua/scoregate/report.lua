@@ -1,0 +1,125 @@
+-- A report: what clients did since their last one, as the body of POST /score_ip.
+
+local ffi = require "ffi"
+local bit = require "bit"
+local asks = require "scoregate.asks"
+local clients = require "scoregate.clients"
+local key = require "scoregate.key"
+local observations = require "scoregate.observations"
+
+local settings = observations.settings
+local names, bitmaps = observations.names, observations.bitmaps
+local NO_TIER = clients.NO_TIER
+
+-- Nothing stays unreported for more than 1 s, or 10 s while many clients are active; less the tick
+-- of the sender, which may look that much later.
+local UNREPORTED_MS, UNREPORTED_MANY_MS, MANY = 750, 9750, 5000
+local LOOK_PAST = 64
+
+local M = {}
+
+--- A new, empty batch: `n` clients, `taken[k]` (0-based) the copies of their records, `slot[k]`.
+function M.batch()
+    return { n = 0, slot = {}, taken = ffi.new("scoregate_client[?]", asks.BATCH) }
+end
+
+local function add(batch, i, now)
+    local c = clients.slots[i]
+    if c.family == 0 then
+        return -- forgotten meanwhile
+    end
+    clients.take(c, batch.taken[batch.n])
+    c.refresh_until = now + settings.wait_ms + 2 * settings.timeout_ms
+    batch.slot[batch.n] = i
+    batch.n = batch.n + 1
+end
+
+local function add_unreported(batch, now)
+    local shared, slots = clients.shared, clients.slots
+    local since = now - (shared.dirty_count > MANY and UNREPORTED_MANY_MS or UNREPORTED_MS)
+    local i, passed = shared.dirty_oldest, 0
+    while i ~= 0 and batch.n < asks.BATCH and passed < LOOK_PAST do
+        local c = slots[i]
+        if c.dirty_at > since then
+            return
+        end
+        local newer = c.dirty_newer
+        if asks.under_way(c, now) then
+            passed = passed + 1 -- another worker is about to report it
+        else
+            add(batch, i, now)
+        end
+        i = newer
+    end
+end
+
+--- Fills a batch: first whom somebody asks about, then who has been unreported too long. Returns
+-- the number of clients in it.
+function M.take(batch, now)
+    batch.n = 0
+    clients.lock()
+    while batch.n < asks.BATCH do
+        local i = asks.next()
+        if not i then
+            break
+        end
+        add(batch, i, now)
+    end
+    add_unreported(batch, now)
+    clients.unlock()
+    return batch.n
+end
+
+-- Bitmaps are two int32 halves; as text the high half comes first.
+local function hex(half)
+    return bit.tohex(half[1]) .. bit.tohex(half[0])
+end
+
+local parts = {}
+
+local function append_client(n, c, now)
+    local function put(text)
+        n = n + 1
+        parts[n] = text
+    end
+    put('{"ip":"' .. key.text(c.family, c.a, c.b) .. '"')
+    -- an old verdict says nothing about the present: its hold may be over
+    if c.tier ~= NO_TIER and c.tier > 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000 then
+        put(',"tier":"' .. settings.tiers[c.tier + 1] .. '"')
+    end
+    local now_s = math.floor(now / 1000)
+    for k = 0, c.hit_seconds - 1 do
+        put((k == 0 and ',"hits":[[' or ",[") .. math.min(now_s - c.hit_s[k], 3600) .. "," .. c.hit_n[k] .. "]")
+    end
+    if c.hit_seconds > 0 then
+        put("]")
+    end
+    for k, name in ipairs(names) do
+        if bitmaps[k] then
+            if c[name][0] ~= 0 or c[name][1] ~= 0 then
+                put(',"' .. name .. '":"' .. hex(c[name]) .. '"')
+            end
+        elseif c[name] ~= 0 then
+            put((',"%s":%.0f'):format(name, c[name]))
+        end
+    end
+    put("}")
+    return n
+end
+
+--- The batch as JSON text; `sender` and `seq` say whose and which it is.
+function M.encode(batch, sender, seq, now)
+    parts[1] = ('{"sender":"%s","seq":%d,"held":%.0f,"clients":['):format(sender, seq, clients.shared.generation)
+    local n = 1
+    for k = 0, batch.n - 1 do
+        if k > 0 then
+            n = n + 1
+            parts[n] = ","
+        end
+        n = append_client(n, batch.taken[k], now)
+    end
+    parts[n + 1] = "]}"
+    return table.concat(parts, "", 1, n + 1)
+end
+
+return M

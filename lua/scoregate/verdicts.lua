@@ -1,0 +1,102 @@
+-- The scorer's answer, checked and applied to the clients that the report was about.
+
+local cjson = require "cjson.safe"
+local clients = require "scoregate.clients"
+local key = require "scoregate.key"
+local lease = require "scoregate.lease"
+local observations = require "scoregate.observations"
+local waiters = require "scoregate.waiters"
+
+local settings = observations.settings
+local CHUNK = 64 -- verdicts applied under one hold of the lock
+
+local M = {}
+
+local function whole(n)
+    return type(n) == "number" and n >= 0 and n < 2 ^ 53
+end
+
+local function is_verdict(v)
+    local l = type(v) == "table" and v.lease
+    return type(l) == "table" and settings.tier_index[v.tier] and type(v.score) == "number"
+        and v.score >= 0 and v.score <= 1 and whole(l.hits) and whole(l.errors) and whole(l.signs)
+        and whole(l.ttl_ms)
+end
+
+--- Reads an answer to a report of `n` clients: a table, or nil, "could not …".
+-- Only a whole and sound answer is taken.
+function M.read(text, n)
+    local answer, err = cjson.decode(text)
+    if type(answer) ~= "table" then
+        return nil, "could not read the scorer's answer: " .. (err or "not an object")
+    end
+    local verdicts = answer.verdicts
+    if type(verdicts) ~= "table" or #verdicts ~= n or not whole(answer.generation)
+        or not whole(answer.gateways) or type(answer.changes) ~= "table" then
+        return nil, "could not use the scorer's answer: a field is missing or of a wrong kind"
+    end
+    for i = 1, n do
+        if not is_verdict(verdicts[i]) then
+            return nil, "could not use the scorer's answer: verdict " .. i .. " is not one"
+        end
+    end
+    return answer
+end
+
+local function apply_change(change)
+    local family, a, b = key.parse(tostring(change.ip))
+    if not family then
+        return
+    end
+    local _, c = clients.find(family, a, b)
+    if not c then
+        return
+    end
+    local tier = settings.tier_index[change.pin]
+    if tier then
+        lease.pin(c, tier)
+    else
+        lease.forget(c)
+    end
+end
+
+local function apply_globals(answer, now)
+    local shared = clients.shared
+    clients.lock()
+    shared.gateways = answer.gateways
+    if shared.generation ~= answer.generation then
+        shared.generation, shared.generation_at = answer.generation, now
+        for _, change in ipairs(answer.changes) do
+            apply_change(change)
+        end
+    end
+    clients.unlock()
+end
+
+local function grant(batch, k, verdict, now)
+    local taken = batch.taken[k]
+    local i = batch.slot[k]
+    local c = clients.slots[i]
+    -- the slot may have been given to another client since
+    if c.family == taken.family and c.a == taken.a and c.b == taken.b then
+        lease.grant(c, taken, verdict, settings.tier_index[verdict.tier], now)
+    end
+end
+
+--- Applies a read answer to the clients of `batch`, and lets those who wait for one of them go on.
+function M.apply(batch, answer, now)
+    apply_globals(answer, now)
+    for from = 0, batch.n - 1, CHUNK do
+        local to = math.min(from + CHUNK, batch.n) - 1
+        clients.lock()
+        for k = from, to do
+            grant(batch, k, answer.verdicts[k + 1], now)
+        end
+        clients.unlock()
+    end
+    for k = 0, batch.n - 1 do
+        waiters.release(batch.slot[k])
+    end
+end
+
+return M
