@@ -1,0 +1,61 @@
+/**
+ * Whether a model's score never falls when a client does more. The lease search is a bisection, which is right only
+ * if that holds; a model for which it does not gets leases of 1.
+ */
+import { BITMAPS, COUNTS } from './observations.ts';
+import { features } from './features.ts';
+import { seeded, type Random } from './random.ts';
+import { WINDOW_S, hitsOf, moreErrors, moreHits, moreSigns, type Window } from './window.ts';
+
+const WINDOWS = 200;
+/** Up to the longest lease. */
+const STEPS = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 1024];
+const WAYS = [moreHits, moreErrors, moreSigns];
+
+type Score = (rows: Float64Array, n: number) => Float64Array | Promise<Float64Array>;
+
+function randomWindow(random: Random): Window {
+  const window: Window = { now: WINDOW_S, hits: [], counts: {}, distinct: {} };
+  const active = random() ** 2;
+  const busy = 1 + 20 * random() ** 4;
+  for (let age = 0; age < WINDOW_S; age++) {
+    if (random() < active) window.hits.push([age, Math.ceil(busy * random())]);
+  }
+  const total = hitsOf(window);
+  for (const name of COUNTS) {
+    const perHit = name === 'bytes' ? 20_000 : 1;
+    if (random() < 0.6) window.counts[name] = Math.floor(total * perHit * random());
+  }
+  for (const name of BITMAPS) window.distinct[name] = Math.min(total, 266) * random();
+  return window;
+}
+
+/**
+ * Looks at 200 random windows, each with up to 1,024 more hits, errors and signs.
+ * @param tolerance by how much a score may fall and still count as not falling (rounding)
+ */
+export async function isMonotone(
+  score: Score,
+  names: readonly string[],
+  tolerance: number,
+): Promise<boolean> {
+  const random = seeded(2);
+  const windows = Array.from({ length: WINDOWS }, () => randomWindow(random));
+  const n = windows.length * WAYS.length * STEPS.length;
+  const rows = new Float64Array(n * names.length);
+  let at = 0;
+  for (const window of windows) {
+    for (const more of WAYS) {
+      for (const step of STEPS) {
+        features(more(window, step), names, rows, at);
+        at += names.length;
+      }
+    }
+  }
+  const scores = await score(rows, n);
+  for (let i = 1; i < n; i++) {
+    if (i % STEPS.length === 0) continue; // the first step of the next window
+    if (!((scores[i] as number) >= (scores[i - 1] as number) - tolerance)) return false;
+  }
+  return true;
+}
