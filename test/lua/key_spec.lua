@@ -1,0 +1,34 @@
+local helper = require "test.lua.helper"
+local key = require "scoregate.key"
+local target = require "scoregate.target"
+local ffi = require "ffi"
+
+describe("the client key", function()
+    it("is the one that test/vectors/client_keys.json says, as in TypeScript", function()
+        for _, vector in ipairs(helper.json("test/vectors/client_keys.json")) do
+            local family, a, b = key.parse(vector["in"])
+            local text = family and key.text(family, a, b) or nil
+            local expected = type(vector.key) == "string" and vector.key or nil
+            assert.are.equal(expected, text, vector["in"])
+        end
+    end)
+
+    it("puts all of an IPv6 /64 under one key and two of them under two", function()
+        local _, a1, b1 = key.parse("2001:db8:1:2::1")
+        local _, a2, b2 = key.parse("2001:db8:1:2:ffff::9")
+        local _, a3, b3 = key.parse("2001:db8:1:3::1")
+        assert.is_true(a1 == a2 and b1 == b2)
+        assert.is_false(a1 == a3 and b1 == b3)
+    end)
+end)
+
+describe("a request's target", function()
+    it("sets the path bit and is an asset as test/vectors/targets.json says, as in TypeScript", function()
+        for _, vector in ipairs(helper.json("test/vectors/targets.json")) do
+            local bytes = ffi.new("unsigned char[?]", #vector.target + 1, vector.target)
+            local bit, asset = target.look(bytes, #vector.target)
+            assert.are.equal(vector.bit, bit, vector.target)
+            assert.are.equal(vector.asset, asset, vector.target)
+        end
+    end)
+end)
