@@ -1,0 +1,80 @@
+/**
+ * nginx.conf for a configuration, as text. Every directive that is not nginx's default says why it is there.
+ * The Lua modules set $tier, $score, $origin, $wait_ms and $tier_would; what `set` gives (nginx_proxy.ts) is what
+ * they mean when Lua leaves them alone.
+ */
+import { join } from 'node:path';
+import { adminServer } from './nginx_admin.ts';
+import { logFormat, logs } from './nginx_log.ts';
+import { indent, quoted, type Place } from './nginx_place.ts';
+import { forwarded, publicServer, realip, upstream } from './nginx_proxy.ts';
+import { configuredPath, root } from './paths.ts';
+import type { Config } from './schema.ts';
+
+/** The text of nginx.conf. */
+export function nginxConf(config: Config, place: Place): string {
+  const shared = [
+    basics(place),
+    lua(place),
+    realip(config),
+    forwarded(config),
+    logFormat(),
+    logs(config, place),
+  ];
+  const upstreams = config.tiers.map((_, index) => upstream(config.tiers, index));
+  const servers = [publicServer(config, place), adminServer(config, place)];
+  return `# Rendered from scoregate.yaml by config/nginx.ts at every start and reload: a change made here is lost.
+${main(config, place)}
+http {
+${indent([...shared, ...upstreams, ...servers].join('\n'))}
+}
+`;
+}
+
+function main(config: Config, place: Place): string {
+  const files = Math.min(65536, place.openFiles);
+  return `${place.user === null ? '' : `user ${place.user};\n`}worker_processes ${place.workers};
+worker_rlimit_nofile ${files};
+# A connection that outlives a reload keeps its old worker; without an end, every reload could leave one behind.
+worker_shutdown_timeout 600s;
+pid ${quoted(join(place.run, 'nginx.pid'))};
+error_log ${quoted(configuredPath(config.logs.error, place.run))} warn;
+error_log stderr warn;
+env ${quoted(`SCOREGATE_GATEWAY=${join(place.folder, 'gateway.json')}`)};
+pcre_jit on;
+events {
+  worker_connections ${Math.min(16384, Math.floor(files / 2))};
+}`;
+}
+
+function basics(place: Place): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  return `default_type application/octet-stream;
+server_tokens off;
+tcp_nodelay on;
+keepalive_timeout 75s;
+# nginx closes a connection after 1,000 requests by default, at which a client may lose one in flight.
+keepalive_requests 100000;
+# How large a body may be is for the backends to say.
+client_max_body_size 0;
+client_body_buffer_size 128k;
+# A request that nginx itself refuses (400) never reaches the \`set\` lines.
+uninitialized_variable_warn off;
+variables_hash_max_size 2048;
+${temporary.map((name) => `${name}_temp_path ${quoted(join(place.run, 'tmp', name))};`).join('\n')}`;
+}
+
+function lua(place: Place): string {
+  for (const path of [root, ...place.luaFolders]) quoted(path);
+  const paths = [join(root, 'lua'), ...place.luaFolders].map((folder) => `${folder}/?.lua`);
+  const initPaths = place.luaFolders.map((folder) => `${folder}/?/init.lua`);
+  const libraries = place.luaLibraries === null ? '' : `\nlua_package_cpath "${place.luaLibraries}/?.so;;";`;
+  return `lua_package_path "${[...paths, ...initPaths].join(';')};;";${libraries}
+lua_code_cache on;
+# The gateway says itself, once, that the scorer does not answer; nginx would say so for each connection.
+lua_socket_log_errors off;
+# Holds the address of the gateway's shared memory across reloads (lua/scoregate/memory.lua).
+lua_shared_dict scoregate 1m;
+init_by_lua_file ${quoted(join(root, 'lua/init.lua'))};
+init_worker_by_lua_file ${quoted(join(root, 'lua/init_worker.lua'))};`;
+}

@@ -1,0 +1,44 @@
+/** The admin server's part of nginx.conf. */
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { endpoint } from './formats.ts';
+import { quoted, type Place } from './nginx_place.ts';
+import { configuredPath, root } from './paths.ts';
+import type { Config } from './schema.ts';
+
+/** Metrics and status: for programs on this machine, so neither other addresses nor web pages get an answer. */
+export function adminServer(config: Config, place: Place): string {
+  const admin = endpoint(config.admin);
+  if (!admin) throw new Error(`admin is not HOST:PORT: ${config.admin}`);
+  const host = isIP(admin.host) === 6 ? `[${admin.host}]` : admin.host;
+  const names = [...new Set(['localhost', '127.0.0.1', '[::1]', host])].map((name) => `"${name}"`);
+  const content = `content_by_lua_file ${quoted(join(root, 'lua/admin.lua'))};`;
+  return `server {
+  # A foreign Host is a web page that has pointed its name at this machine (DNS rebinding).
+  listen ${host}:${admin.port} default_server;
+  server_name "";
+  access_log off;
+  return 403;
+}
+server {
+  listen ${host}:${admin.port};
+  server_name ${names.join(' ')};
+  access_log off;
+  error_log ${quoted(configuredPath(config.logs.error, place.run))} warn;
+  allow 127.0.0.0/8;
+  allow ::1;
+  deny all;
+  if ($http_origin) {
+    return 403;
+  }
+  location = /metrics {
+    ${content}
+  }
+  location = /status {
+    ${content}
+  }
+  location / {
+    return 404;
+  }
+}`;
+}

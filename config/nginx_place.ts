@@ -1,0 +1,34 @@
+/** What the parts of nginx.conf's rendering share. */
+
+/** What the rendering must know of this machine and of this start. */
+export interface Place {
+  /** The folder for pid, temporary files, logs and the secret. */
+  run: string;
+  /** The folder that this rendering itself is written to: `run`, or another one when it is only tried out. */
+  folder: string;
+  /** Folders of Lua libraries that this nginx does not look in by itself. */
+  luaFolders: readonly string[];
+  /** The folder of Lua libraries in C, or null when this nginx finds them by itself. */
+  luaLibraries: string | null;
+  /** The user of nginx's workers when its master is root; null when it is not. */
+  user: string | null;
+  /** Whether /dev/stdout can be opened for the access log. */
+  stdout: boolean;
+  /** How many files a process may have open. */
+  openFiles: number;
+  /** Worker processes; the configuration's `auto` resolved. */
+  workers: number;
+}
+
+/** A path as an nginx string. Throws when it has characters that nginx or Lua would take for something else. */
+export function quoted(path: string): string {
+  if (/["'\\$;?{}\n]/.test(path)) {
+    throw new Error(
+      `the path ${path} has characters that nginx reads as syntax; move the folder to a plainer path`,
+    );
+  }
+  return `"${path}"`;
+}
+
+/** Every line of the text, two columns further in. */
+export const indent = (text: string): string => text.replace(/^(?=.)/gm, '  ');

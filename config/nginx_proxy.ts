@@ -1,0 +1,126 @@
+/** The public server's part of nginx.conf: who the client is, who serves its tier, what the backend is told. */
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { indent, quoted, type Place } from './nginx_place.ts';
+import { configuredPath, root } from './paths.ts';
+import type { Config, Tier } from './schema.ts';
+
+/** Takes the client's address from trusted proxies, and from nobody else. */
+export function realip(config: Config): string {
+  const trusted = config.trusted_proxies.map((network) => `set_real_ip_from ${network};`);
+  const header = config.listen.proxy_protocol ? 'proxy_protocol' : 'X-Forwarded-For';
+  const set = trusted.length === 0 ? [] : [...trusted, `real_ip_header ${header};`, 'real_ip_recursive on;'];
+  const geo = config.trusted_proxies.map((network) => `  ${network} 1;`);
+  return [...set, 'geo $realip_remote_addr $peer_trusted {', '  default 0;', ...geo, '}'].join('\n');
+}
+
+/** What backends are told of the client. The peer is appended, not the client that realip made of it. */
+export function forwarded(config: Config): string {
+  const peer = config.listen.proxy_protocol ? '$remote_addr' : '$realip_remote_addr';
+  return `map $http_x_forwarded_for $forwarded_for {
+  "" ${peer};
+  default "$http_x_forwarded_for, ${peer}";
+}
+# Only a trusted proxy may say that the client came over https.
+map "$peer_trusted:$http_x_forwarded_proto" $forwarded_proto {
+  default $scheme;
+  "1:https" https;
+  "1:http" http;
+}
+# HTTP/1.0 needs no Host; the request to the backend is HTTP/1.1 and does.
+map $http_host $backend_host {
+  "" localhost;
+  default $http_host;
+}
+map $http_upgrade $backend_connection {
+  "" "";
+  default upgrade;
+}`;
+}
+
+/**
+ * The upstream of one tier: its own backends, then everybody else's as backups. nginx knows no order among
+ * backups, only weights; the weights grow so steeply with nearness that the nearest tier that has a backend gets
+ * nearly everything. Nearest means the next worse tiers in turn, then the next better ones.
+ */
+export function upstream(tiers: readonly Tier[], index: number): string {
+  const own = tiers[index];
+  if (!own) throw new Error(`there is no tier ${index}`);
+  const others = [...tiers.slice(index + 1), ...tiers.slice(0, index).reverse()];
+  // Weights add up in nginx's C int: seven other tiers of any usual size stay below it.
+  const base = others.length < 2 ? 1 : Math.min(1000, Math.floor(1e7 ** (1 / (others.length - 1))));
+  const known = new Set(own.backends);
+  const lines = own.backends.map((backend) => `server ${backend} max_fails=2 fail_timeout=5s;`);
+  others.forEach((tier, i) => {
+    for (const backend of tier.backends) {
+      if (known.has(backend)) continue;
+      known.add(backend);
+      const weight = base ** (others.length - 1 - i);
+      lines.push(`server ${backend} backup weight=${weight} max_fails=2 fail_timeout=5s;`);
+    }
+  });
+  return `upstream ${own.name} {
+  # Shared by the workers, so that a backend that is down is down for all of them.
+  zone tier_${own.name} 256k;
+${indent(lines.join('\n'))}
+  keepalive 64;
+  keepalive_requests 100000;
+  # Below the 5 s after which Node and Apache close an idle connection: closing first avoids losing a request.
+  keepalive_timeout 4s;
+}`;
+}
+
+/** The server that the world talks to. */
+export function publicServer(config: Config, place: Place): string {
+  const { address, port, proxy_protocol } = config.listen;
+  const host = isIP(address) === 6 ? `[${address}]` : address;
+  const options = [`${host}:${port}`, 'backlog=4096'];
+  if (isIP(address) === 6) options.push('ipv6only=off');
+  if (proxy_protocol) options.push('proxy_protocol');
+  return `server {
+  listen ${options.join(' ')};
+  server_name _;
+  set $tier ${config.default_tier};
+  set $score null;
+  set $origin leased;
+  set $wait_ms 0;
+  set $tier_would "";
+  access_by_lua_file ${quoted(join(root, 'lua/access.lua'))};
+  log_by_lua_file ${quoted(join(root, 'lua/log.lua'))};
+  location / {
+    # What goes wrong with single requests is for the file only; standard error says what happened once.
+    error_log ${quoted(configuredPath(config.logs.error, place.run))} warn;
+    proxy_pass http://$tier;
+${indent(indent(proxy(config)))}
+  }
+}`;
+}
+
+function proxy(config: Config): string {
+  const lines = `proxy_http_version 1.1;
+proxy_set_header Host $backend_host;
+proxy_set_header Connection $backend_connection;
+proxy_set_header Upgrade $http_upgrade;
+proxy_set_header X-Forwarded-For $forwarded_for;
+proxy_set_header X-Forwarded-Proto $forwarded_proto;
+proxy_set_header X-Real-IP $remote_addr;
+# A verdict is ours to give: nobody may send one in.
+proxy_set_header X-Tier "";
+proxy_set_header X-Score "";
+proxy_connect_timeout 1s;
+proxy_send_timeout 60s;
+proxy_read_timeout 60s;
+# Only requests that may be repeated are: nginx never sends a POST twice.
+proxy_next_upstream error timeout;
+proxy_next_upstream_tries 4;
+proxy_buffer_size 16k;
+proxy_buffers 16 16k;
+proxy_busy_buffers_size 32k;`.split('\n');
+  for (const [on, name, variable] of [
+    [config.headers.tier, 'X-Tier', '$tier'],
+    [config.headers.score, 'X-Score', '$score_known'],
+  ] as const) {
+    if (on) lines.push(`proxy_hide_header ${name};`, `add_header ${name} ${variable} always;`);
+  }
+  return lines.join('\n');
+}

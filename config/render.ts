@@ -1,0 +1,76 @@
+/** Renders a configuration into a folder: nginx.conf and gateway.json, and the folders that nginx needs. */
+import { chownSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { luaLibraryFolder, type Nginx } from '../launch/find.mjs';
+import { gatewayJson } from './gateway.ts';
+import { nginxConf } from './nginx.ts';
+import type { Place } from './nginx_place.ts';
+import { configuredPath } from './paths.ts';
+import type { Config } from './schema.ts';
+
+export interface RenderOptions {
+  /** The nginx that will read the rendering. */
+  nginx: Nginx;
+  /** The user of nginx's workers, when its master is root: name, uid and gid. */
+  user?: { name: string; uid: number; gid: number } | null;
+  /** Whether /dev/stdout can be opened; default true. */
+  stdout?: boolean;
+  /** Write the two files here instead of into the run folder: a rendering to try out. */
+  folder?: string;
+}
+
+export interface Rendering {
+  nginxConf: string;
+  gatewayJson: string;
+}
+
+/** The two texts, with nothing written. */
+export function renderTexts(config: Config, run: string, options: RenderOptions): Rendering {
+  const place: Place = {
+    run,
+    folder: options.folder ?? run,
+    luaFolders: options.nginx.luaFolders,
+    luaLibraries: options.nginx.openresty ? null : luaLibraryFolder(),
+    user: options.user?.name ?? null,
+    stdout: options.stdout ?? true,
+    openFiles: openFiles(),
+    workers: config.workers === 'auto' ? Math.min(64, availableParallelism()) : config.workers,
+  };
+  return { nginxConf: nginxConf(config, place), gatewayJson: gatewayJson(config, place) };
+}
+
+/**
+ * Writes nginx.conf and gateway.json (each by renaming, so that nginx never reads half a file) and makes the run
+ * folder's subfolders and the folders of the logs. Answers the two paths.
+ */
+export function render(config: Config, run: string, options: RenderOptions): Rendering {
+  const texts = renderTexts(config, run, options);
+  const folder = options.folder ?? run;
+  mkdirSync(folder, { recursive: true });
+  mkdirSync(join(run, 'tmp'), { recursive: true });
+  // nginx makes the folders below as root and hands them over; the one above must let its workers through.
+  if (options.user) chownSync(join(run, 'tmp'), options.user.uid, options.user.gid);
+  for (const log of [config.logs.error, config.logs.access]) {
+    if (log !== 'off') mkdirSync(dirname(configuredPath(log, run)), { recursive: true });
+  }
+  const paths = { nginxConf: join(folder, 'nginx.conf'), gatewayJson: join(folder, 'gateway.json') };
+  replace(paths.gatewayJson, texts.gatewayJson);
+  replace(paths.nginxConf, texts.nginxConf);
+  return paths;
+}
+
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
+
+/** How many files a process may open at most (the hard limit, which nginx may raise its own to). */
+function openFiles(): number {
+  try {
+    const hard = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return hard === undefined ? 65536 : Number(hard);
+  } catch {
+    return 1024;
+  }
+}
