@@ -1,0 +1,122 @@
+/**
+ * An open-loop load generator that counts failures as the project defines them: a request is failed if its client
+ * got 5xx, a truncated answer, or nothing after one retry on a new connection (RFC 9110 §9.2.2 lets a client retry an
+ * idempotent request when a kept-alive connection closes before any answer byte).
+ */
+import http from 'node:http';
+import { performance } from 'node:perf_hooks';
+
+export interface Target {
+  path: string;
+  headers?: Record<string, string>;
+  method?: string;
+}
+export interface LoadOptions {
+  port: number;
+  /** Requests per second, sent evenly whatever the answers do. */
+  rate: number;
+  seconds: number;
+  /** The k-th request, from 0. */
+  request: (k: number) => Target;
+  /** Called with each answer; `ms` from sending. */
+  onAnswer?: (k: number, answer: Answer, ms: number) => void;
+  connections?: number;
+}
+export interface Answer {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+}
+export interface LoadResult {
+  sent: number;
+  answered: number;
+  /** Failed requests by reason; empty when none failed. */
+  failed: Record<string, number>;
+  /** Kept-alive connections that closed before any answer byte; the request was sent again. */
+  closedIdle: number;
+  /** Requests by X-Tier of their answer. */
+  tiers: Record<string, number>;
+}
+
+class Closed extends Error {}
+
+function once(agent: http.Agent, port: number, target: Target, deadlineMs: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let answered = false;
+    const request = http.request({
+      agent,
+      port,
+      host: '127.0.0.1',
+      path: target.path,
+      method: target.method ?? 'GET',
+      headers: target.headers ?? {},
+    });
+    const timer = setTimeout(() => request.destroy(new Error('no answer in time')), deadlineMs);
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      reject(!answered && request.reusedSocket ? new Closed(error.message) : error);
+    };
+    request.on('error', fail);
+    request.on('response', (response) => {
+      answered = true;
+      response.on('error', fail);
+      response.on('data', () => undefined);
+      response.on('close', () => {
+        clearTimeout(timer);
+        if (response.complete) resolve({ status: response.statusCode ?? 0, headers: response.headers });
+        else reject(new Error('truncated'));
+      });
+    });
+    request.end();
+  });
+}
+
+/** Sends `rate` requests a second for `seconds`, then waits for what is under way. */
+export async function load(options: LoadOptions): Promise<LoadResult> {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: options.connections ?? 100 });
+  const fresh = new http.Agent({ keepAlive: false });
+  const result: LoadResult = { sent: 0, answered: 0, failed: {}, closedIdle: 0, tiers: {} };
+  const count = (table: Record<string, number>, name: string): void => {
+    table[name] = (table[name] ?? 0) + 1;
+  };
+  const one = async (k: number): Promise<void> => {
+    const target = options.request(k);
+    const started = performance.now();
+    try {
+      const answer = await once(agent, options.port, target, 10_000).catch((error: unknown) => {
+        if (!(error instanceof Closed)) throw error;
+        result.closedIdle++;
+        return once(fresh, options.port, target, 10_000);
+      });
+      result.answered++;
+      if (answer.status >= 500) count(result.failed, `status ${answer.status}`);
+      count(result.tiers, String(answer.headers['x-tier'] ?? 'none'));
+      options.onAnswer?.(k, answer, performance.now() - started);
+    } catch (error) {
+      count(result.failed, (error as Error).message);
+    }
+  };
+  await paced(options, result, one);
+  agent.destroy();
+  fresh.destroy();
+  return result;
+}
+
+async function paced(
+  options: LoadOptions,
+  result: LoadResult,
+  one: (k: number) => Promise<void>,
+): Promise<void> {
+  const started = performance.now();
+  const total = Math.round(options.rate * options.seconds);
+  const pending = new Set<Promise<void>>();
+  while (result.sent < total) {
+    const due = Math.min(total, Math.floor(((performance.now() - started) / 1000) * options.rate) + 1);
+    while (result.sent < due) {
+      const promise = one(result.sent++);
+      pending.add(promise);
+      void promise.finally(() => pending.delete(promise));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await Promise.all(pending);
+}
