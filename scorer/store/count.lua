@@ -1,0 +1,202 @@
+-- Counts one batch and answers with the records of its clients. The layout of a record is in record.ts, that of the
+-- payload in payload.ts. One call is one batch, and a script is atomic: either all of a batch counts, or nothing.
+--
+-- KEYS[1]  prefix of the shard, "{sg:0}"; every key begins with it, so all are in its slot. The clients' keys are
+--          made here: naming 512 of them would double what goes over the wire.
+-- ARGV     1 "count" or "look" · 2 sender · 3 seq · 4 gateway, "" for none · 5 seconds that the batch waited
+--          6 Redis's second at sending as the scorer believes, 0 if it does not know · 7 observation kinds
+--          8 vocabulary · 9 bucket seconds · 10 holds in seconds, one per line, with commas · 11 payload
+-- Returns  {second, microsecond, 1 if counted, gateways, generation, records, each after its length as u16}
+local prefix, mode, sender, seq = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local WINDOW, ALIVE_MS, SENDER_S = 60, 3000, 3600
+local MAX24, MAX48 = 2 ^ 24 - 1, 2 ^ 48 - 1
+local bucket_s, payload = tonumber(ARGV[9]), ARGV[11]
+local byte, sub, char, floor, max, min = string.byte, string.sub, string.char, math.floor, math.max, math.min
+local read, write = struct.unpack, struct.pack
+
+local time = redis.call('TIME')
+local now, micros = tonumber(time[1]), tonumber(time[2])
+
+local counting = mode == 'count'
+if counting then
+  local key = prefix .. ':s:' .. sender
+  counting = seq > tonumber(redis.call('GET', key) or 0)
+  if counting then redis.call('SET', key, ARGV[3], 'EX', SENDER_S) end
+end
+
+-- A batch that lay in a stopped Redis's socket has aged meanwhile. A second of difference is rounding.
+local older, sent = tonumber(ARGV[5]), tonumber(ARGV[6])
+if sent > 0 and now - sent >= 2 and now - sent <= SENDER_S then older = older + now - sent end
+
+-- From the kinds: how to read a bucket, its width, and which of the values read belong to which observation.
+local fmt, width, slot, kinds = '<B', 1, {}, ARGV[7]
+do
+  local at = 2
+  for i = 1, #kinds do
+    local kind = sub(kinds, i, i)
+    slot[i] = at
+    if kind == 'c' then fmt, width, at = fmt .. 'I3', width + 3, at + 1
+    elseif kind == 's' then fmt, width, at = fmt .. 'I6', width + 6, at + 1
+    else fmt, width, at = fmt .. 'I4I4', width + 8, at + 2 end
+  end
+end
+local values = slot[#kinds] + (sub(kinds, -1) == 'b' and 1 or 0)
+
+local holds = {}
+for seconds in string.gmatch(ARGV[10], '%d+') do holds[#holds + 1] = tonumber(seconds) end
+local lines = #holds
+local nobody = char(lines, 255) .. string.rep('\0', 6 + 4 * lines)
+
+local first_bucket = math.ceil((now - WINDOW + 1) / bucket_s)
+
+-- Both tables are strings of entries, oldest first, that begin with a second (bucket) modulo 256. Nearly always the
+-- last entry is the one to add to, so the search is from the end.
+local function add_hits(hits, last, second, n)
+  local p = #hits
+  while p > 0 do
+    local s = last - (last - byte(hits, p - 3)) % 256
+    if s < second then break end
+    if s == second then
+      n = n + byte(hits, p - 2) + 256 * byte(hits, p - 1) + 65536 * byte(hits, p)
+      return sub(hits, 1, p - 4) .. write('<BI3', second % 256, min(n, MAX24)) .. sub(hits, p + 1)
+    end
+    p = p - 4
+  end
+  return sub(hits, 1, p) .. write('<BI3', second % 256, min(n, MAX24)) .. sub(hits, p + 1)
+end
+
+local function add_observed(buckets, last, id, mask, at)
+  local p, v = #buckets, nil
+  local last_id = floor(last / bucket_s)
+  while p > 0 do
+    local b = last_id - (last_id - byte(buckets, p - width + 1)) % 256
+    if b < id then break end
+    if b == id then
+      v = { read(fmt, buckets, p - width + 1) }
+      break
+    end
+    p = p - width
+  end
+  local before = v and p - width or p
+  if not v then
+    v = { id % 256 }
+    for i = 2, values do v[i] = 0 end
+  end
+  for i = 1, #kinds do
+    if floor(mask / 2 ^ (i - 1)) % 2 == 1 then
+      local kind, s = byte(kinds, i), slot[i]
+      if kind == 98 then -- b
+        local hi, lo = read('<I4I4', payload, at)
+        v[s], v[s + 1], at = bit.bor(v[s], hi) % 2 ^ 32, bit.bor(v[s + 1], lo) % 2 ^ 32, at + 8
+      else
+        local more = read('<I6', payload, at)
+        v[s], at = min(v[s] + more, kind == 99 and MAX24 or MAX48), at + 6
+      end
+    end
+  end
+  return sub(buckets, 1, before) .. write(fmt, unpack(v, 1, values)) .. sub(buckets, p + 1)
+end
+
+-- The payload, client by client: key, hits, observations.
+local keys, from, position = {}, {}, 1
+local length = #payload
+while position <= length do
+  local n = byte(payload, position)
+  keys[#keys + 1] = prefix .. ':c:' .. ARGV[8] .. ':' .. sub(payload, position + 1, position + n)
+  from[#from + 1] = position + 1 + n
+  position = position + 1 + n
+  local hits = byte(payload, position)
+  position = position + 1 + 5 * hits
+  local mask = read('<I4', payload, position + 1)
+  position = position + 5
+  for i = 1, #kinds do
+    if mask == 0 then break end
+    if mask % 2 == 1 then position = position + (byte(kinds, i) == 98 and 8 or 6) end
+    mask = floor(mask / 2)
+  end
+end
+
+local found = {}
+for start = 1, #keys, 1000 do
+  local part = redis.call('MGET', unpack(keys, start, min(start + 999, #keys)))
+  for i = 1, #part do found[start + i - 1] = part[i] end
+end
+
+local function split(record)
+  local had, _, last, hits, buckets = read('<BBI4BB', record)
+  local head = 8 + 4 * had
+  if #record ~= head + 4 * hits + width * buckets then return nil end
+  local top = sub(record, 1, head)
+  if had ~= lines then top = nobody end
+  return top, last, sub(record, head + 1, head + 4 * hits), sub(record, head + 4 * hits + 1)
+end
+
+local function kept_for(top)
+  local tier, seconds = byte(top, 2), WINDOW + 2 * bucket_s
+  if tier == 255 then return seconds end
+  for i = 1, min(tier, lines) do
+    seconds = max(seconds, read('<I4', top, 5 + 4 * i) + holds[i] - now)
+  end
+  return seconds
+end
+
+local function add(record, at)
+  local count = byte(payload, at)
+  local mask = read('<I4', payload, at + 2 + 5 * count)
+  if count == 0 and mask == 0 then return record, false end
+  local top, last, hits, buckets
+  if record and #record >= 8 then top, last, hits, buckets = split(record) end
+  if not top then top, last, hits, buckets = nobody, 0, '', '' end
+  if last > now + WINDOW then last, hits, buckets = now, '', '' end
+  last = max(last, now)
+  -- Entries were written relative to the old `last`; what the window cannot see is cut off first, because a byte
+  -- says when only within 256 seconds.
+  local was = record and #record >= 8 and read('<I4', record, 3) or last
+  local cut, total = 0, #hits
+  while cut < total and was - (was - byte(hits, cut + 1)) % 256 <= now - WINDOW do cut = cut + 4 end
+  if cut > 0 then hits = sub(hits, cut + 1) end
+  local was_id = floor(was / bucket_s)
+  cut, total = 0, #buckets
+  while cut < total and was_id - (was_id - byte(buckets, cut + 1)) % 256 < first_bucket do cut = cut + width end
+  if cut > 0 then buckets = sub(buckets, cut + 1) end
+
+  for i = 0, count - 1 do
+    local age, n = read('<BI4', payload, at + 1 + 5 * i)
+    if age + older < WINDOW then hits = add_hits(hits, last, now - age - older, n) end
+  end
+  if mask > 0 then
+    local id = floor((now - byte(payload, at + 1 + 5 * count) - older) / bucket_s)
+    if id >= first_bucket then
+      buckets = add_observed(buckets, last, id, mask, at + 6 + 5 * count)
+    end
+  end
+  record = sub(top, 1, 2) .. write('<I4BB', last, #hits / 4, #buckets / width) .. sub(top, 9) .. hits .. buckets
+  return record, true, kept_for(top)
+end
+
+local latest, reply = {}, {}
+for i = 1, #keys do
+  local key = keys[i]
+  local record = latest[key] or found[i] or nil
+  if counting then
+    local changed, kept
+    record, changed, kept = add(record, from[i])
+    if changed then
+      redis.call('SET', key, record, 'EX', kept)
+      latest[key] = record -- a client may come twice in a batch
+    end
+  end
+  reply[i] = record and write('<I2', #record) .. record or '\0\0'
+end
+
+local gateways = prefix .. ':gateways'
+local ms = now * 1000 + floor(micros / 1000)
+if mode == 'count' and ARGV[4] ~= '' then
+  redis.call('ZADD', gateways, ms, ARGV[4])
+  redis.call('ZREMRANGEBYSCORE', gateways, '-inf', ms - ALIVE_MS)
+  redis.call('EXPIRE', gateways, 60)
+end
+local alive = redis.call('ZCOUNT', gateways, '(' .. (ms - ALIVE_MS), '+inf')
+local generation = tonumber(redis.call('GET', prefix .. ':generation') or 0)
+
+return { now, micros, (counting or mode ~= 'count') and 1 or 0, alive, generation, table.concat(reply) }

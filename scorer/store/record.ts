@@ -1,0 +1,201 @@
+/**
+ * A client's record: one packed string, the same in Redis (where script.lua reads and writes it) and in memory.
+ *
+ *   u8 lines · u8 tier (255: none) · u32 last · u8 hits · u8 buckets · u32 since, per line
+ *   hits × (u8 second mod 256, u24 n), oldest first
+ *   buckets × (u8 bucket mod 256, then per observation: count u24, sum u48, bitmap u32 u32), oldest first
+ *
+ * Little endian. `last` is the second of the last report; everything else in the record is younger than 256 seconds
+ * (buckets) before it, so one byte says when. A typical client has about 100 bytes, the busiest 800.
+ */
+import { BITMAPS, COUNTS, OBSERVATIONS, type Bitmap } from '../observations.ts';
+import { BUCKET_S, WINDOW_S, addHits, addObserved, emptyTrack, firstBucket, prune } from '../window.ts';
+import { windowAt, type Bucket, type Track, type Window } from '../window.ts';
+import { createHash } from 'node:crypto';
+import type { Held, Reported } from './store.ts';
+
+export const NO_TIER = 255;
+export const HEAD = 8;
+export const HIT_BYTES = 4;
+const MAX_24 = 0xffffff;
+const MAX_48 = 2 ** 48 - 1;
+
+/** One letter per observation: c(ount), s(um), b(itmap). script.lua derives its pack formats from it. */
+export const KINDS = OBSERVATIONS.map((o) => o.kind[0]).join('');
+/** Records of another vocabulary cannot be read: this stands in every key. */
+export const VOCABULARY = createHash('sha256')
+  .update(JSON.stringify([BUCKET_S, WINDOW_S, OBSERVATIONS.map((o) => [o.name, o.kind])]))
+  .digest('hex')
+  .slice(0, 6);
+const WIDTHS = OBSERVATIONS.map((o) => (o.kind === 'count' ? 3 : o.kind === 'sum' ? 6 : 8));
+export const BUCKET_BYTES = 1 + WIDTHS.reduce((a, b) => a + b, 0);
+if (OBSERVATIONS.length > 32) throw new Error('config/observations.json declares more than 32 observations');
+
+export interface ClientRecord {
+  /** -1: none was stored. */
+  tier: number;
+  /** Second of the last report. */
+  last: number;
+  since: number[];
+  track: Track;
+}
+
+export const emptyRecord = (lines: number): ClientRecord => ({
+  tier: -1,
+  last: 0,
+  since: new Array<number>(lines).fill(0),
+  track: emptyTrack(),
+});
+
+/** The absolute value of a byte that was taken modulo 256 at or before `last`. */
+const before = (last: number, byte: number): number => last - ((((last - byte) % 256) + 256) % 256);
+
+/**
+ * @param lines how many lines the tiers have now; a record written with another number has lost its tier
+ * @returns null if there is no record, or none that can be read
+ */
+export function decode(record: Buffer, lines: number): ClientRecord | null {
+  if (record.length < HEAD) return null;
+  const had = record[0] as number;
+  const hits = record[6] as number;
+  const buckets = record[7] as number;
+  if (record.length !== HEAD + 4 * had + HIT_BYTES * hits + BUCKET_BYTES * buckets) return null;
+  const decoded = emptyRecord(lines);
+  decoded.last = record.readUInt32LE(2);
+  if (had === lines && record[1] !== NO_TIER) {
+    decoded.tier = record[1] as number;
+    for (let i = 0; i < lines; i++) decoded.since[i] = record.readUInt32LE(HEAD + 4 * i);
+  }
+  let at = HEAD + 4 * had;
+  for (let i = 0; i < hits; i++, at += HIT_BYTES) {
+    decoded.track.hits.push([before(decoded.last, record[at] as number), record.readUIntLE(at + 1, 3)]);
+  }
+  const lastBucket = Math.floor(decoded.last / BUCKET_S);
+  for (let i = 0; i < buckets; i++, at += BUCKET_BYTES) {
+    decoded.track.buckets.push(decodeBucket(record, at, before(lastBucket, record[at] as number)));
+  }
+  return decoded;
+}
+
+function decodeBucket(record: Buffer, start: number, id: number): Bucket {
+  const bucket: Bucket = { id, counts: {}, bitmaps: {} };
+  let at = start + 1;
+  for (const o of OBSERVATIONS) {
+    if (o.kind === 'bitmap') {
+      const bits = { hi: record.readUInt32LE(at), lo: record.readUInt32LE(at + 4) };
+      if (bits.hi !== 0 || bits.lo !== 0) bucket.bitmaps[o.name] = bits;
+    } else {
+      const value = record.readUIntLE(at, o.kind === 'count' ? 3 : 6);
+      if (value !== 0) bucket.counts[o.name] = value;
+    }
+    at += WIDTHS[o.index] as number;
+  }
+  return bucket;
+}
+
+export function encode({ tier, last, since, track }: ClientRecord): Buffer {
+  const { hits, buckets } = track;
+  const size = HEAD + 4 * since.length + HIT_BYTES * hits.length + BUCKET_BYTES * buckets.length;
+  const record = Buffer.alloc(size);
+  record[0] = since.length;
+  record[1] = tier < 0 ? NO_TIER : tier;
+  record.writeUInt32LE(last, 2);
+  record[6] = hits.length;
+  record[7] = buckets.length;
+  since.forEach((second, i) => record.writeUInt32LE(second, HEAD + 4 * i));
+  let at = HEAD + 4 * since.length;
+  for (const [second, n] of hits) {
+    record[at] = second % 256;
+    record.writeUIntLE(Math.min(n, MAX_24), at + 1, 3);
+    at += HIT_BYTES;
+  }
+  for (const bucket of buckets) {
+    encodeBucket(record, at, bucket);
+    at += BUCKET_BYTES;
+  }
+  return record;
+}
+
+function encodeBucket(record: Buffer, start: number, bucket: Bucket): void {
+  record[start] = bucket.id % 256;
+  let at = start + 1;
+  for (const o of OBSERVATIONS) {
+    if (o.kind === 'bitmap') {
+      record.writeUInt32LE(bucket.bitmaps[o.name]?.hi ?? 0, at);
+      record.writeUInt32LE(bucket.bitmaps[o.name]?.lo ?? 0, at + 4);
+    } else if (o.kind === 'count') {
+      record.writeUIntLE(Math.min(bucket.counts[o.name] ?? 0, MAX_24), at, 3);
+    } else {
+      record.writeUIntLE(Math.min(bucket.counts[o.name] ?? 0, MAX_48), at, 6);
+    }
+    at += WIDTHS[o.index] as number;
+  }
+}
+
+/** Youngest hit's age: when a report's other observations happened, as nearly as it says. */
+export function youngest(hits: Reported['hits']): number {
+  let age = Infinity;
+  for (const [a] of hits ?? []) if (a < age) age = a;
+  return age === Infinity ? 0 : age;
+}
+
+/**
+ * Adds what a report says of a client to its record: what script.lua does in Redis.
+ *
+ * @param record the old one, possibly empty
+ * @param now second of the store's clock
+ * @param older seconds that the report waited before it came here
+ * @returns the new record; the old one if the report adds nothing
+ */
+export function add(record: Buffer, client: Reported, lines: number, now: number, older: number): Buffer {
+  const names = Object.keys(client.added);
+  const hits = (client.hits ?? []).filter(([age]) => age < WINDOW_S);
+  if (hits.length === 0 && names.length === 0) return record;
+  const into = decode(record, lines) ?? emptyRecord(lines);
+  // After a clock has stepped back by more than a window, what the record holds lies in the future.
+  if (into.last > now + WINDOW_S) Object.assign(into, { track: emptyTrack(), last: now });
+  else into.last = Math.max(into.last, now);
+  for (const [age, n] of hits) {
+    if (age + older < WINDOW_S) addHits(into.track, now - age - older, n);
+  }
+  const second = now - youngest(client.hits) - older;
+  if (names.length > 0 && Math.floor(second / BUCKET_S) >= firstBucket(now)) {
+    addObserved(into.track, second, split(client.added));
+  }
+  prune(into.track, now);
+  return encode(into);
+}
+
+function split(added: Reported['added']): {
+  counts: Record<string, number>;
+  bitmaps: Record<string, Bitmap>;
+} {
+  const counts: Record<string, number> = {};
+  const bitmaps: Record<string, Bitmap> = {};
+  for (const name of COUNTS) if (typeof added[name] === 'number') counts[name] = added[name];
+  for (const name of BITMAPS) if (typeof added[name] === 'object') bitmaps[name] = added[name];
+  return { counts, bitmaps };
+}
+
+/** The record with another tier; a record of the tier alone if there was none. */
+export function withTier(record: Buffer, { tier, since }: Held): Buffer {
+  const into = decode(record, since.length) ?? emptyRecord(since.length);
+  return encode({ ...into, tier, since: [...since] });
+}
+
+/** Seconds from `now` for which a record must be kept: its window, and what is left of its hold. */
+export function keptFor(
+  tier: number,
+  since: readonly number[],
+  holds: readonly number[],
+  now: number,
+): number {
+  let seconds = WINDOW_S + 2 * BUCKET_S;
+  for (let i = 0; i < tier; i++) seconds = Math.max(seconds, (since[i] ?? 0) + (holds[i] ?? 0) - now);
+  return Math.ceil(seconds);
+}
+
+/** What the scorer sees of a client at a moment. */
+export function windowOf(record: ClientRecord, now: number): Window {
+  return windowAt(record.track, now);
+}

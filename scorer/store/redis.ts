@@ -1,0 +1,282 @@
+/** Windows in Redis, shared by every scorer and gateway. Every call fails soon rather than waits: see fallback.ts. */
+import { Redis } from 'ioredis';
+import { pack, packKeys } from './payload.ts';
+import { KINDS, VOCABULARY, emptyRecord, encode, keptFor } from './record.ts';
+import { run, script, type Script } from './script.ts';
+import { CHANGES_KEPT, type Applied, type Batch, type Change, type ChangeState } from './store.ts';
+import type { Held, WindowStore } from './store.ts';
+import { BUCKET_S } from '../window.ts';
+
+export interface RedisOptions {
+  url: string;
+  /** How long lines are held, seconds, one per line. */
+  holds: readonly number[];
+  /** Milliseconds after which a command counts as failed. */
+  timeoutMs?: number;
+  /** Parts of the key space, each in one slot of a Redis Cluster. */
+  shards?: number;
+  /** Called with each command's duration in seconds. */
+  onRoundTrip?: (seconds: number) => void;
+}
+
+/** What is counted: a batch whose clients are packed already, as it is kept for a Redis that is down. */
+export interface Packed {
+  sender: string;
+  seq: number;
+  gateway: string;
+  /** One payload per shard. */
+  payloads: Buffer[];
+  /** Whole seconds that it has waited. */
+  waited: number;
+}
+
+const COUNT = script('count.lua');
+const CHANGE = script('change.lua');
+const HOLD = script('hold.lua');
+const RETRY_MS = 200;
+/** A connection on which nothing comes back for so long is given up: the other end may be gone without a word. */
+const DEAD_MS = 10_000;
+
+export class RedisTimeout extends Error {
+  readonly code = 'REDIS_TIMEOUT';
+  constructor(ms: number) {
+    super(`no answer within ${ms} ms`);
+  }
+}
+
+export class RedisStore implements WindowStore {
+  readonly redis: Redis;
+  readonly shards: number;
+  readonly #holds: readonly number[];
+  readonly #timeoutMs: number;
+  readonly #onRoundTrip: (seconds: number) => void;
+  /** Redis's clock less ours, in seconds: says how long a command lay in a Redis that had stopped. */
+  #ahead: number | undefined;
+
+  constructor({ url, holds, timeoutMs = 100, shards = 1, onRoundTrip = () => undefined }: RedisOptions) {
+    this.redis = new Redis(url, {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      // A batch that got no answer is sent again by those who know its seq, not by the connection.
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      // A Redis that is loading says so itself; waiting for INFO would hang on a stopped one.
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      connectTimeout: 1000,
+      socketTimeout: DEAD_MS,
+      retryStrategy: () => RETRY_MS,
+    });
+    this.redis.on('error', () => undefined); // every failed command is reported where it was given
+    this.shards = shards;
+    this.#holds = holds;
+    this.#timeoutMs = timeoutMs;
+    this.#onRoundTrip = onRoundTrip;
+  }
+
+  /** By how many milliseconds Redis's clock is ahead of ours; 0 until it has answered. */
+  get aheadMs(): number {
+    return 1000 * (this.#ahead ?? 0);
+  }
+
+  /** Starts connecting; does not wait for it, and never fails. */
+  connect(): void {
+    this.redis.connect().catch(() => undefined);
+  }
+
+  /** A write that says whether Redis counts again: a full one answers PING, and refuses this. */
+  async probe(): Promise<void> {
+    await this.redis.set(`${prefix(0)}:probe`, '1', 'EX', 60);
+  }
+
+  pack(batch: Batch): Packed {
+    const parts = this.#parts(batch.clients, (client) => client.key);
+    const { sender, seq, gateway } = batch;
+    return { sender, seq, gateway, payloads: parts.map((part) => pack(part)), waited: 0 };
+  }
+
+  async apply(batch: Batch): Promise<Applied> {
+    const answers = await this.count(this.pack(batch));
+    return this.#merge(
+      answers,
+      batch.clients.map((client) => client.key),
+    );
+  }
+
+  /** One round trip to each shard that the batch concerns, and to the first, which keeps gateways and generation. */
+  async count(packed: Packed): Promise<Applied[]> {
+    const { sender, seq, gateway, payloads, waited } = packed;
+    return this.#all(payloads, ['count', sender, seq, gateway, waited]);
+  }
+
+  async look(keys: readonly string[]): Promise<Applied> {
+    const payloads = this.#parts(keys, (key) => key).map((part) => packKeys(part));
+    return this.#merge(await this.#all(payloads, ['look', '', 0, '', 0]), keys);
+  }
+
+  async #all(payloads: Buffer[], head: (string | number)[]): Promise<Applied[]> {
+    const sentAt = Date.now() / 1000;
+    const redisSecond = this.#ahead === undefined ? 0 : Math.floor(sentAt + this.#ahead);
+    const holds = this.#holds.join(',');
+    const answers = await Promise.all(
+      payloads.map((payload, shard) => {
+        if (shard > 0 && payload.length === 0) return null;
+        return this.#run(COUNT, shard, [...head, redisSecond, KINDS, VOCABULARY, BUCKET_S, holds, payload]);
+      }),
+    );
+    const read = answers.map((answer) => (answer === null ? NOTHING : readAnswer(answer)));
+    const first = read[0]?.now;
+    if (first) this.#ahead = first.s + first.ms / 1000 - Date.now() / 1000;
+    return read;
+  }
+
+  async hold(held: readonly Held[]): Promise<void> {
+    const nowS = Math.floor(Date.now() / 1000 + (this.#ahead ?? 0));
+    const parts = this.#parts(held, (one) => one.key);
+    await Promise.all(
+      parts.map((part, shard) => {
+        if (part.length === 0) return null;
+        const args = part.flatMap(({ key, tier, since }) => {
+          const top = Buffer.alloc(1 + 4 * since.length);
+          top[0] = tier;
+          since.forEach((second, i) => top.writeUInt32LE(second, 1 + 4 * i));
+          return [key, top, keptFor(tier, since, this.#holds, nowS)];
+        });
+        return this.#run(HOLD, shard, [VOCABULARY, this.#holds.length, ...args]);
+      }),
+    );
+  }
+
+  async change(changes: readonly Change[], floor: number): Promise<ChangeState> {
+    await this.#forget(changes);
+    await this.#run(CHANGE, 0, [floor, CHANGES_KEPT, ...changes.flatMap(operation)]);
+    return this.changes();
+  }
+
+  /** After a flush: the generation and the pins that were in force, from the memory of this scorer. */
+  async restore(state: ChangeState): Promise<ChangeState> {
+    const pins = [...state.pins].flatMap(([ip, tier]) => ['restore', ip, tier]);
+    await this.#run(CHANGE, 0, [state.generation + 1, CHANGES_KEPT, ...pins]);
+    return this.changes();
+  }
+
+  /** A forgotten client keeps a head that says "best tier, held by nothing": reports cannot bring the old one back. */
+  async #forget(changes: readonly Change[]): Promise<void> {
+    const head = encode({ ...emptyRecord(this.#holds.length), tier: 0 });
+    const forgotten = changes.filter((change) => 'forget' in change);
+    const seconds = keptFor(0, [], [], 0);
+    await this.#limit(
+      Promise.all(forgotten.map(({ ip }) => this.redis.set(this.key(ip), head, 'EX', seconds))),
+    );
+  }
+
+  async changes(): Promise<ChangeState> {
+    const p = prefix(0);
+    const replies = await this.#limit(
+      this.redis
+        .multi()
+        .get(`${p}:generation`)
+        .get(`${p}:complete`)
+        .hgetall(`${p}:pins`)
+        .lrange(`${p}:changes`, 0, -1)
+        .exec(),
+    );
+    const [generation, complete, pins, kept] = (replies ?? []).map(([error, value]) => {
+      if (error) throw error;
+      return value;
+    });
+    return {
+      generation: Number(generation ?? 0),
+      complete: Number(complete ?? 0),
+      pins: new Map(Object.entries((pins ?? {}) as Record<string, string>)),
+      kept: ((kept ?? []) as string[]).map(readChange),
+    };
+  }
+
+  /** The key of a client's record. */
+  key(client: string): string {
+    return `${prefix(shardOf(client, this.shards))}:c:${VOCABULARY}:${client}`;
+  }
+
+  close(): Promise<void> {
+    this.redis.disconnect();
+    return Promise.resolve();
+  }
+
+  #parts<T>(all: readonly T[], keyOf: (one: T) => string): (readonly T[])[] {
+    if (this.shards === 1) return [all];
+    const parts: T[][] = Array.from({ length: this.shards }, () => []);
+    for (const one of all) parts[shardOf(keyOf(one), this.shards)]?.push(one);
+    return parts;
+  }
+
+  #merge(answers: Applied[], keys: readonly string[]): Applied {
+    const [first] = answers as [Applied];
+    if (this.shards === 1) return first;
+    const next = new Array<number>(this.shards).fill(0);
+    const records = keys.map((key) => {
+      const shard = shardOf(key, this.shards);
+      const i = next[shard] as number;
+      next[shard] = i + 1;
+      return answers[shard]?.records[i] ?? Buffer.alloc(0);
+    });
+    return { ...first, records };
+  }
+
+  async #run(what: Script, shard: number, args: (string | Buffer | number)[]): Promise<unknown> {
+    const start = performance.now();
+    const reply = await this.#limit(run(this.redis, what, prefix(shard), args));
+    this.#onRoundTrip((performance.now() - start) / 1000);
+    return reply;
+  }
+
+  #limit<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new RedisTimeout(this.#timeoutMs)), this.#timeoutMs);
+    });
+    work.catch(() => undefined); // after the time limit nobody waits for it
+    return Promise.race([work, limit]).finally(() => clearTimeout(timer));
+  }
+}
+
+const NOTHING: Applied = { now: { s: 0, ms: 0 }, counted: false, gateways: 0, generation: 0, records: [] };
+
+const prefix = (shard: number): string => `{sg:${shard}}`;
+
+/** FNV-1a: spreads keys evenly over shards. */
+function shardOf(key: string, shards: number): number {
+  if (shards === 1) return 0;
+  let h = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) h = Math.imul(h ^ key.charCodeAt(i), 0x01000193);
+  return (h >>> 0) % shards;
+}
+
+function readAnswer(answer: unknown): Applied {
+  const [s, micros, counted, gateways, generation, all] = answer as [...number[], Buffer] as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    Buffer,
+  ];
+  const records: Buffer[] = [];
+  for (let at = 0; at < all.length;) {
+    const length = (all[at] as number) | ((all[at + 1] as number) << 8);
+    records.push(all.subarray(at + 2, at + 2 + length));
+    at += 2 + length;
+  }
+  return { now: { s, ms: Math.floor(micros / 1000) }, counted: counted === 1, gateways, generation, records };
+}
+
+function operation(change: Change): [string, string, string] {
+  if ('forget' in change) return ['forget', change.ip, ''];
+  return change.pin === null ? ['unpin', change.ip, ''] : ['pin', change.ip, change.pin];
+}
+
+function readChange(text: string): ChangeState['kept'][number] {
+  const [generation, what, ip = '', tier = ''] = text.split(' ');
+  const change: Change = what === 'forget' ? { ip, forget: true } : { ip, pin: what === 'pin' ? tier : null };
+  return { generation: Number(generation), change };
+}
