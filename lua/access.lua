@@ -1,1 +1,2 @@
-require("scoregate.gateway").access()
+local gateway = require "scoregate.gateway"
+gateway.access()

@@ -1,1 +1,2 @@
-require("scoregate.metrics").serve()
+local metrics = require "scoregate.metrics"
+metrics.serve()

@@ -1,1 +1,2 @@
-require("scoregate.gateway").init()
+local gateway = require "scoregate.gateway"
+gateway.init()

@@ -1,1 +1,2 @@
-require("scoregate.gateway").init_worker()
+local gateway = require "scoregate.gateway"
+gateway.init_worker()

@@ -1,1 +1,2 @@
-require("scoregate.gateway").log()
+local gateway = require "scoregate.gateway"
+gateway.log()

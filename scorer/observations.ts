@@ -93,18 +93,27 @@ export function isAsset(path: string): boolean {
   return dot > path.lastIndexOf('/') && ASSETS.has(path.slice(dot + 1).toLowerCase());
 }
 
-/** The bit (0…63) that a path sets: the top six bits of Jenkins' one-at-a-time hash over its UTF-8 bytes. */
-export function pathBit(target: string): number {
-  let h = 0;
-  for (const byte of Buffer.from(pathOf(target))) {
-    h = (h + byte) | 0;
-    h = (h + (h << 10)) | 0;
-    h ^= h >>> 6;
+/** MurmurHash2 (Austin Appleby, public domain) as nginx's core has it, with a seed of the length: 32 bits, unsigned. */
+function murmur2(bytes: Buffer): number {
+  const m = 0x5bd1e995;
+  let h = bytes.length;
+  let i = 0;
+  for (; i + 4 <= bytes.length; i += 4) {
+    let k = Math.imul(bytes.readInt32LE(i), m);
+    k ^= k >>> 24;
+    h = Math.imul(h, m) ^ Math.imul(k, m);
   }
-  h = (h + (h << 3)) | 0;
-  h ^= h >>> 11;
-  h = (h + (h << 15)) | 0;
-  return h >>> 26;
+  const rest = bytes.length - i;
+  if (rest === 3) h ^= (bytes[i + 2] ?? 0) << 16;
+  if (rest >= 2) h ^= (bytes[i + 1] ?? 0) << 8;
+  if (rest >= 1) h = Math.imul(h ^ (bytes[i] ?? 0), m);
+  h = Math.imul(h ^ (h >>> 13), m);
+  return (h ^ (h >>> 15)) >>> 0;
+}
+
+/** The bit (0…63) that a path sets: the top six bits of MurmurHash2 over its UTF-8 bytes. */
+export function pathBit(target: string): number {
+  return murmur2(Buffer.from(pathOf(target))) >>> 26;
 }
 
 export function bitmapOf(bit: number): Bitmap {

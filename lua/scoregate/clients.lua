@@ -54,7 +54,7 @@ M.client_bytes = client_size
 
 local shared, buckets, slots, last
 
--- Slot 0 is never used: 0 ends a list.
+-- Slot 0 is never used: 0 ends a list. Its family is 0, which no client has, and its chain ends in itself.
 
 -- Bob Jenkins' lookup3 final(), seeded, so that nobody can choose addresses that collide.
 local function bucket_of(a, b)
@@ -167,9 +167,7 @@ local function make_room(segment)
     end
 end
 
---- Finds a client: slot number and record, or nil. The record is good until unlock().
-function M.find(family, a, b)
-    local i = buckets[bucket_of(a, b)]
+local function find_further(i, family, a, b)
     while i ~= 0 do
         local c = slots[i]
         if c.a == a and c.b == b and c.family == family then
@@ -178,6 +176,22 @@ function M.find(family, a, b)
         i = c.chain
     end
     return nil
+end
+
+--- Finds a client: slot number and record, or nil. The record is good until unlock().
+-- The first two of a chain, which are nearly all, are looked at without a loop (see target.lua).
+function M.find(family, a, b)
+    local i = buckets[bucket_of(a, b)]
+    local c = slots[i]
+    if c.a == a and c.b == b and c.family == family then
+        return i, c
+    end
+    i = c.chain
+    c = slots[i]
+    if c.a == a and c.b == b and c.family == family then
+        return i, c
+    end
+    return find_further(i, family, a, b)
 end
 
 --- Adds a client that find() did not find, among the newcomers.
@@ -276,9 +290,10 @@ local function rebuild()
     shared.mended = shared.mended + 1
 end
 
-local function power_of_two(n)
+-- Buckets for `n` slots: a power of two, with few clients to a bucket.
+local function buckets_for(n)
     local p = 1024
-    while p < n do
+    while p < 2 * n do
         p = p * 2
     end
     return p
@@ -289,7 +304,7 @@ local function parts(block, total)
     local start = ffi.cast("char *", block)
     local index = start + header_size
     return ffi.cast("scoregate_shared *", start), ffi.cast("uint32_t *", index),
-        ffi.cast("scoregate_client *", index + 4 * power_of_two(total))
+        ffi.cast("scoregate_client *", index + 4 * buckets_for(total))
 end
 
 -- Copies the records of an earlier block; what does not fit is forgotten, oldest first.
@@ -317,11 +332,11 @@ function M.open(dict, known, newcomers)
     local signature = layout .. "/" .. known .. "/" .. newcomers
     local block, bytes, before = memory.earlier(dict)
     if not block or before ~= signature then
-        local size = header_size + 4 * power_of_two(total) + client_size * total
+        local size = header_size + 4 * buckets_for(total) + client_size * total
         local new = memory.create(dict, size, signature)
         shared, buckets, slots = parts(new, total)
         last = total - 1
-        shared.mask = power_of_two(total) - 1
+        shared.mask = buckets_for(total) - 1
         shared.seed = math.random(0, 0x7ffffffe)
         shared.limit[M.NEWCOMER], shared.limit[M.KNOWN] = newcomers, known
         shared.gateways = 1

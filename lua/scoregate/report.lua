@@ -70,56 +70,69 @@ function M.take(batch, now)
     return batch.n
 end
 
--- Bitmaps are two int32 halves; as text the high half comes first.
-local function hex(half)
-    return bit.tohex(half[1]) .. bit.tohex(half[0])
+local parts, last = {}, 0
+
+local function put(text)
+    last = last + 1
+    parts[last] = text
 end
 
-local parts = {}
-
-local function append_client(n, c, now)
-    local function put(text)
-        n = n + 1
-        parts[n] = text
-    end
-    put('{"ip":"' .. key.text(c.family, c.a, c.b) .. '"')
-    -- an old verdict says nothing about the present: its hold may be over
-    if c.tier ~= NO_TIER and c.tier > 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000 then
-        put(',"tier":"' .. settings.tiers[c.tier + 1] .. '"')
-    end
-    local now_s = math.floor(now / 1000)
+local function put_hits(c, now_s)
     for k = 0, c.hit_seconds - 1 do
-        put((k == 0 and ',"hits":[[' or ",[") .. math.min(now_s - c.hit_s[k], 3600) .. "," .. c.hit_n[k] .. "]")
+        put(k == 0 and ',"hits":[[' or ",[")
+        put(math.min(now_s - c.hit_s[k], 3600))
+        put(",")
+        put(c.hit_n[k])
+        put("]")
     end
     if c.hit_seconds > 0 then
         put("]")
     end
-    for k, name in ipairs(names) do
+end
+
+local function put_observations(c)
+    for k = 1, #names do
+        local name = names[k]
         if bitmaps[k] then
-            if c[name][0] ~= 0 or c[name][1] ~= 0 then
-                put(',"' .. name .. '":"' .. hex(c[name]) .. '"')
+            local half = c[name]
+            if half[0] ~= 0 or half[1] ~= 0 then
+                put(',"' .. name .. '":"')
+                put(bit.tohex(half[1])) -- the high half comes first
+                put(bit.tohex(half[0]))
+                put('"')
             end
         elseif c[name] ~= 0 then
-            put((',"%s":%.0f'):format(name, c[name]))
+            put(',"' .. name .. '":')
+            put(("%.0f"):format(c[name]))
         end
     end
+end
+
+local function put_client(c, now)
+    put('{"ip":"')
+    put(key.text(c.family, c.a, c.b))
+    put('"')
+    -- an old verdict says nothing about the present: its hold may be over
+    if c.tier ~= NO_TIER and c.tier > 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000 then
+        put(',"tier":"' .. settings.tiers[c.tier + 1] .. '"')
+    end
+    put_hits(c, math.floor(now / 1000))
+    put_observations(c)
     put("}")
-    return n
 end
 
 --- The batch as JSON text; `sender` and `seq` say whose and which it is.
 function M.encode(batch, sender, seq, now)
-    parts[1] = ('{"sender":"%s","seq":%d,"held":%.0f,"clients":['):format(sender, seq, clients.shared.generation)
-    local n = 1
+    last = 0
+    put(('{"sender":"%s","seq":%d,"held":%.0f,"clients":['):format(sender, seq, clients.shared.generation))
     for k = 0, batch.n - 1 do
         if k > 0 then
-            n = n + 1
-            parts[n] = ","
+            put(",")
         end
-        n = append_client(n, batch.taken[k], now)
+        put_client(batch.taken[k], now)
     end
-    parts[n + 1] = "]}"
-    return table.concat(parts, "", 1, n + 1)
+    put("]}")
+    return table.concat(parts, "", 1, last)
 end
 
 return M
