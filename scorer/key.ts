@@ -17,7 +17,10 @@ export function clientKey(text: string): string | null {
   const address = network ? text.slice(0, -3) : text;
   if (!isIPv6(address)) return null;
   const zone = address.indexOf('%');
-  const parsed = ipaddr.IPv6.parse(zone < 0 ? address : address.slice(0, zone));
+  const bare = zone < 0 ? address : address.slice(0, zone);
+  // ipaddr.js reads the long-deprecated ::1.2.3.4 as IPv4-mapped; sockets (and nginx) do not.
+  if (bare.startsWith('::') && isIPv4(bare.slice(2))) return '::/64';
+  const parsed = ipaddr.IPv6.parse(bare);
   // An IPv4 client that reached a dual-stack socket is the same client as on an IPv4 socket.
   if (parsed.isIPv4MappedAddress()) return network ? null : parsed.toIPv4Address().toString();
   return `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toRFC5952String()}/64`;

@@ -1,7 +1,5 @@
 local helper = require "test.lua.helper"
 local key = require "scoregate.key"
-local target = require "scoregate.target"
-local ffi = require "ffi"
 
 describe("the client key", function()
     it("is the one that test/vectors/client_keys.json says, as in TypeScript", function()
@@ -19,16 +17,5 @@ describe("the client key", function()
         local _, a3, b3 = key.parse("2001:db8:1:3::1")
         assert.is_true(a1 == a2 and b1 == b2)
         assert.is_false(a1 == a3 and b1 == b3)
-    end)
-end)
-
-describe("a request's target", function()
-    it("sets the path bit and is an asset as test/vectors/targets.json says, as in TypeScript", function()
-        for _, vector in ipairs(helper.json("test/vectors/targets.json")) do
-            local bytes = ffi.new("unsigned char[?]", #vector.target + 1, vector.target)
-            local bit, asset = target.look(bytes, #vector.target)
-            assert.are.equal(vector.bit, bit, vector.target)
-            assert.are.equal(vector.asset, asset, vector.target)
-        end
     end)
 end)
