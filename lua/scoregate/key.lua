@@ -50,7 +50,7 @@ end
 --- Key of an address as text, in any form that the scorer accepts: family, a, b;
 -- nil when it is no address.
 function M.parse(text)
-    text = text:match("^%s*(.-)%s*$"):lower()
+    text = text:lower()
     local network = text:match("^(.*)/64$")
     text = network or text:match("^(.-)%%.+$") or text
     if text:find(":", 1, true) then
