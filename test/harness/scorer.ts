@@ -1,0 +1,67 @@
+/** A stand-in for the scorer that misbehaves as a test asks, and knows what was reported to it. */
+import { createServer, type Server } from 'node:http';
+
+export type Behaviour = 'well' | 'garbage' | 'late' | 'lost answer' | 'error';
+interface Report {
+  sender: string;
+  seq: number;
+  clients: { ip: string; hits?: [number, number][] }[];
+}
+
+export class FakeScorer {
+  behaviour: Behaviour = 'well';
+  /** Hits counted, each report once. */
+  hits = 0;
+  /** Reports that had been counted before. */
+  repeated = 0;
+  /** Clients that had more hits than `line` are slow. */
+  line = Infinity;
+  readonly #last = new Map<string, number>();
+  readonly #clients = new Map<string, number>();
+  readonly #server: Server;
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (data: Buffer) => (body += data.toString()));
+      request.on('end', () => {
+        const text = this.#answer(body);
+        if (this.behaviour === 'lost answer' && Math.random() < 0.3) return response.destroy();
+        if (this.behaviour === 'error') response.statusCode = 503;
+        const send = (): unknown =>
+          response.setHeader('content-length', Buffer.byteLength(text)) && response.end(text);
+        if (this.behaviour === 'late') setTimeout(send, 1000);
+        else send();
+        return undefined;
+      });
+    });
+  }
+
+  #answer(body: string): string {
+    const report = JSON.parse(body) as Report;
+    const fresh = report.seq > (this.#last.get(report.sender) ?? 0);
+    this.#last.set(report.sender, Math.max(report.seq, this.#last.get(report.sender) ?? 0));
+    if (!fresh) this.repeated++;
+    const verdicts = report.clients.map(({ ip, hits = [] }) => {
+      const n = fresh ? hits.reduce((sum, [, count]) => sum + count, 0) : 0;
+      this.hits += n;
+      const total = (this.#clients.get(ip) ?? 0) + n;
+      this.#clients.set(ip, total);
+      const slow = total > this.line;
+      const left = slow ? 1024 : Math.min(1024, this.line - total);
+      const lease = { hits: left, errors: 1024, signs: 1024, ttl_ms: 60000 };
+      return { ip, score: slow ? 0.9 : 0.1, tier: slow ? 'slow' : 'fast', requests_60s: total, lease };
+    });
+    if (this.behaviour === 'garbage') return '{"verdicts": [{"score": "high"}], "gener';
+    return JSON.stringify({ verdicts, generation: 1, changes: [], gateways: 1, model: 'fake' });
+  }
+
+  listen(port: number): Promise<void> {
+    return new Promise((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+  }
+
+  close(): Promise<void> {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * What breaks and what nobody notices: each part killed, stopped or made to misbehave under 2,000 requests/s.
+ * A request is failed as test/harness/load.ts says; none may be.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { after, before } from 'node:test';
+import { root } from '../../config/paths.ts';
+import { startGateway, until, type Gateway, type LogLine } from '../harness/gateway.ts';
+import { load, type LoadResult } from '../harness/load.ts';
+import { FakeScorer, type Behaviour } from '../harness/scorer.ts';
+
+const RATE = 2000;
+const models = mkdtempSync(join(tmpdir(), 'scoregate-models-'));
+const model = join(models, 'model');
+cpSync(join(root, 'model'), model, { recursive: true });
+let gateway: Gateway;
+before(async () => {
+  gateway = await startGateway({ port: 16200, config: { workers: 2, model } });
+});
+after(async () => {
+  await gateway.stop();
+  rmSync(models, { recursive: true });
+});
+
+/** Loads the gateway for `seconds` while `breaks` runs; asserts that no request failed. */
+async function under(seconds: number, breaks: () => Promise<unknown>, clients = 400): Promise<LoadResult> {
+  const request = (k: number): { path: string; headers: Record<string, string> } => ({
+    path: `/page${k % 50}`,
+    headers: {
+      'X-Forwarded-For': `10.2.${(k % clients) >> 8}.${(k % clients) & 255}`,
+      Referer: 'http://site/',
+    },
+  });
+  const [result] = await Promise.all([load({ port: gateway.port, rate: RATE, seconds, request }), breaks()]);
+  assert.deepEqual(result.failed, {});
+  assert.equal(result.answered, result.sent);
+  return result;
+}
+
+/** The lines logged since the call before; the longest waits of all. */
+let read = 0;
+async function logged(): Promise<LogLine[]> {
+  const lines = await gateway.log();
+  const since = lines.slice(read);
+  read = lines.length;
+  return since;
+}
+
+function assertWaits(lines: LogLine[]): void {
+  const waits = lines.map((line) => Number(line.wait_ms)).sort((a, b) => a - b);
+  const p999 = waits[Math.floor(waits.length * 0.999)] ?? 0;
+  assert.ok(p999 <= 30, `p99.9 of the wait is ${p999} ms`);
+}
+
+const said = (pattern: RegExp): number => (gateway.errors().match(pattern) ?? []).length;
+
+async function recovered(): Promise<void> {
+  const closed = async (): Promise<boolean> => (await gateway.metric('scoregate_breaker_open')) === 0;
+  await until(closed, 10_000, 'the breaker stays open');
+  await gateway.drained();
+}
+
+const health = async (): Promise<string> => {
+  const answer = await fetch(`http://127.0.0.1:${gateway.scorerPort}/health`);
+  return ((await answer.json()) as { status: string }).status;
+};
+
+test('the scorer killed: requests keep their tiers, and it is said once', async () => {
+  await under(6, async () => {
+    await sleep(1500);
+    await gateway.scorer.end('SIGKILL');
+    await sleep(2500);
+    await gateway.scorer.start();
+  });
+  await recovered();
+  const lines = await logged();
+  assertWaits(lines);
+  assert.equal(said(/the scorer does not answer/g), 1);
+  assert.equal(said(/the scorer answers again/g), 1);
+  assert.ok(lines.every((line) => ['fast', 'standard', 'slow'].includes(line.tier)));
+});
+
+test('the scorer stopped: after a few failures no request waits until a probe succeeds', async () => {
+  await under(6, async () => {
+    await sleep(1500);
+    gateway.scorer.signal('SIGSTOP');
+    await sleep(2500);
+    const open = await gateway.metric('scoregate_breaker_open');
+    gateway.scorer.signal('SIGCONT');
+    assert.equal(open, 1);
+  });
+  await recovered();
+  assertWaits(await logged());
+});
+
+test('Redis killed: the scorer counts in its own memory and says so', async () => {
+  await under(7, async () => {
+    await sleep(1500);
+    await gateway.redis.end('SIGKILL');
+    await sleep(2000);
+    assert.equal(await health(), 'degraded');
+    await gateway.redis.start();
+  });
+  await until(async () => (await health()) === 'ok', 10_000, 'the scorer stays degraded');
+  await recovered();
+  assertWaits(await logged());
+});
+
+test('Redis stopped', async () => {
+  await under(6, async () => {
+    await sleep(1500);
+    gateway.redis.signal('SIGSTOP');
+    await sleep(2000);
+    assert.equal(await health(), 'degraded');
+    gateway.redis.signal('SIGCONT');
+  });
+  await until(async () => (await health()) === 'ok', 10_000, 'the scorer stays degraded');
+  await recovered();
+  assertWaits(await logged());
+});
+
+function redis(...command: string[]): void {
+  const { status, stderr } = spawnSync('redis-cli', ['-p', String(gateway.port + 3), ...command], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+}
+
+test('Redis flushed: tiers come back from the reports', async () => {
+  const ip = '198.51.100.9';
+  const flood = (): Promise<LoadResult> =>
+    load({
+      port: gateway.port,
+      rate: 700,
+      seconds: 1,
+      request: () => ({ path: '/', headers: { 'X-Forwarded-For': ip } }),
+    });
+  await flood();
+  await gateway.drained();
+  assert.equal((await gateway.verdict(ip))['tier'], 'slow');
+  await under(4, async () => {
+    await sleep(1000);
+    redis('FLUSHALL');
+    redis('SCRIPT', 'FLUSH');
+    await sleep(500);
+    for (let i = 0; i < 5; i++) await (await gateway.get('/', ip)).arrayBuffer();
+  });
+  await recovered();
+  const verdict = await gateway.verdict(ip);
+  assert.equal(verdict['tier'], 'slow', JSON.stringify(verdict));
+  assertWaits(await logged());
+});
+
+test('Redis full', async () => {
+  await under(6, async () => {
+    await sleep(1000);
+    redis('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    redis('CONFIG', 'SET', 'maxmemory', '1');
+    await sleep(2500);
+    assert.equal(await health(), 'degraded');
+    redis('CONFIG', 'SET', 'maxmemory', '0');
+  });
+  await until(async () => (await health()) === 'ok', 10_000, 'the scorer stays degraded');
+  await recovered();
+  assertWaits(await logged());
+});
+
+test('a new model is taken over while it serves; a bad one is refused and the running one stays', async () => {
+  const versions = async (): Promise<unknown> =>
+    ((await (await fetch(`http://127.0.0.1:${gateway.scorerPort}/model`)).json()) as { version: unknown })
+      .version;
+  const before = await versions();
+  await under(8, async () => {
+    await sleep(1000);
+    renameSync(model, `${model}.kept`); // gone for a moment
+    await sleep(1500);
+    assert.equal(await versions(), before);
+    renameSync(`${model}.kept`, model);
+    const train = ['--import', 'tsx', 'train/train.ts', '--seed', '7', '--epochs', '3', '--out', model];
+    const trained = spawnSync(process.execPath, train, { cwd: root, encoding: 'utf8' });
+    assert.equal(trained.status, 0, trained.stdout + trained.stderr);
+    await until(async () => (await versions()) !== before, 10_000, 'the new model is not taken over');
+  });
+  assertWaits(await logged());
+});
+
+test('a backend killed: another tier that has one serves its requests', async () => {
+  const fast = gateway.backends[0];
+  assert.ok(fast);
+  await under(5, async () => {
+    await sleep(1500);
+    await fast.end('SIGKILL');
+    await sleep(1500);
+    await fast.start();
+  });
+});
+
+test('reloaded every second: nothing is lost, and no verdict either', async () => {
+  await recovered();
+  const scored = await gateway.metric('scoregate_hits_total', 'scorer');
+  await logged();
+  const result = await under(6, async () => {
+    for (let i = 0; i < 5; i++) {
+      await sleep(1000);
+      gateway.reload();
+    }
+  });
+  await recovered();
+  assert.equal((await gateway.metric('scoregate_hits_total', 'scorer')) - scored, result.sent);
+  const lines = await logged();
+  assertWaits(lines);
+  const unknown = lines.filter((line) => line.origin === 'default').length;
+  assert.equal(unknown, 0, `${unknown} requests had no verdict`);
+});
+
+for (const behaviour of ['garbage', 'late', 'lost answer', 'error'] as Behaviour[]) {
+  test(`a scorer that gives ${behaviour}: nothing fails, and each hit is counted once`, async () => {
+    const scorer = new FakeScorer();
+    await gateway.scorer.end();
+    await scorer.listen(gateway.scorerPort);
+    await recovered();
+    scorer.hits = 0;
+    const result = await under(5, async () => {
+      await sleep(500);
+      scorer.behaviour = behaviour;
+      await sleep(3000);
+      scorer.behaviour = 'well';
+    });
+    await recovered();
+    assert.equal(scorer.hits, result.sent);
+    if (behaviour === 'lost answer') assert.ok(scorer.repeated > 0, 'no report was sent twice');
+    assertWaits(await logged());
+    await scorer.close();
+    await gateway.scorer.start();
+    await recovered();
+  });
+}

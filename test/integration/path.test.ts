@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test, { after, before } from 'node:test';
+import { load } from '../harness/load.ts';
+import { startGateway, type Gateway } from '../harness/gateway.ts';
+
+let gateway: Gateway;
+before(async () => {
+  gateway = await startGateway({ port: 16000 });
+});
+after(() => gateway.stop());
+
+/** Sends `n` requests of one client, one after the other, and returns their tiers in order. */
+async function requests(n: number, ip: string, headers: Record<string, string> = {}): Promise<string[]> {
+  const tiers: string[] = [];
+  for (let i = 0; i < n; i++) {
+    const answer = await gateway.get('/', ip, headers);
+    await answer.arrayBuffer();
+    tiers.push(answer.headers.get('x-tier') ?? 'none');
+  }
+  return tiers;
+}
+
+test('a first request is scored before it is routed', async () => {
+  assert.deepEqual(await requests(1, '198.51.100.1'), ['fast']);
+});
+
+test('a flood is moved to the slow tier and stays there, at the request that crosses the line', async () => {
+  const ip = '198.51.100.2';
+  const tiers = await requests(600, ip);
+  const crossed = tiers.indexOf('slow');
+  assert.ok(crossed > 0, `never slow: ${[...new Set(tiers)].join()}`);
+  assert.ok(tiers.slice(crossed).every((tier) => tier === 'slow'));
+  await gateway.drained();
+  const verdict = await gateway.verdict(ip);
+  assert.equal(verdict['requests_60s'], 600);
+  assert.equal(verdict['tier'], 'slow');
+  // the model itself, asked hit by hit, puts the line at the same request
+  const other = '198.51.100.3';
+  let exact = 0;
+  for (let n = 1; exact === 0 && n <= 600; n++) {
+    const looked = await gateway.verdict(other, '&hit=1');
+    if (looked['tier'] === 'slow') exact = n;
+  }
+  assert.equal(crossed + 1, exact);
+});
+
+test('the other clients of the same time stay where they are', async () => {
+  const tiers = await requests(20, '198.51.100.4');
+  assert.deepEqual([...new Set(tiers)], ['fast']);
+});
+
+test('a forged X-Forwarded-For changes nothing when the peer is not trusted', async () => {
+  gateway.configure({ trusted_proxies: ['192.0.2.1/32'] });
+  gateway.reload();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  for (let i = 0; i < 30; i++) await (await gateway.get('/forged', `198.51.100.${100 + i}`)).arrayBuffer();
+  const lines = (await gateway.log()).filter((line) => line.uri === '/forged');
+  assert.equal(lines.length, 30);
+  assert.deepEqual([...new Set(lines.map((line) => line.client))], ['127.0.0.1']);
+  const warnings = gateway.errors().match(/sends X-Forwarded-For for many clients/g) ?? [];
+  assert.equal(warnings.length, 1);
+  assert.match(gateway.errors(), /trusted_proxies: \["127\.0\.0\.1"\]/);
+  gateway.configure({});
+  gateway.reload();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+});
+
+test('the gateway observes targets as test/vectors/targets.json says, which holds for TypeScript too', async () => {
+  const file = new URL('../vectors/targets.json', import.meta.url);
+  const vectors = JSON.parse(readFileSync(file, 'utf8')) as { target: string; asset: boolean; bit: number }[];
+  for (const [i, { target }] of vectors.entries())
+    await (await gateway.get(target.replace(/#.*/, ''), `203.0.113.${i + 1}`)).arrayBuffer();
+  await gateway.drained();
+  for (const [i, { target, asset, bit }] of vectors.entries()) {
+    const verdict = await gateway.verdict(`203.0.113.${i + 1}`);
+    const window = verdict['window'] as { counts: Record<string, number>; bitmaps: Record<string, string> };
+    assert.equal(window.counts['assets'] ?? 0, asset ? 1 : 0, target);
+    const bits = BigInt.asUintN(64, 1n << BigInt(bit))
+      .toString(16)
+      .padStart(16, '0');
+    assert.equal(window.bitmaps['paths'], bits, target);
+  }
+});
+
+test('what the response adds is counted too, and a client that gathers errors is asked about again', async () => {
+  const ip = '203.0.113.100';
+  for (let i = 0; i < 5; i++) await (await gateway.get('/no', ip, { 'X-Demo-Status': '404' })).arrayBuffer();
+  await gateway.drained();
+  const { counts } = (await gateway.verdict(ip))['window'] as { counts: Record<string, number> };
+  assert.equal(counts['errors_4xx'], 5);
+  assert.ok((counts['bytes'] ?? 0) > 500);
+});
+
+test('IPv6 clients of one /64 are one client', async () => {
+  await requests(3, '2001:db8:7:7::1');
+  await requests(4, '2001:db8:7:7:ffff::2');
+  await gateway.drained();
+  assert.equal((await gateway.verdict('2001:db8:7:7::9'))['requests_60s'], 7);
+});
+
+test('in observe mode everybody goes to the default tier and the log says where they would have gone', async () => {
+  gateway.configure({ mode: 'observe' });
+  gateway.reload();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await requests(5, '198.51.100.2', { 'X-Mark': 'observe' });
+  const lines = (await gateway.log()).slice(-5);
+  assert.deepEqual([...new Set(lines.map((line) => line.tier))], ['standard']);
+  assert.deepEqual([...new Set(lines.map((line) => line.tier_would))], ['slow']);
+  gateway.configure({});
+  gateway.reload();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+});
+
+test('counts are exact under load: what the scorer counted equals what was sent', async () => {
+  await gateway.drained();
+  const before = await gateway.metric('scoregate_hits_total', 'scorer');
+  const result = await load({
+    port: gateway.port,
+    rate: 2000,
+    seconds: 4,
+    request: (k) => ({ path: '/', headers: { 'X-Forwarded-For': `10.1.${(k >> 8) & 3}.${k & 255}` } }),
+  });
+  assert.deepEqual(result.failed, {});
+  await gateway.drained();
+  const after = await gateway.metric('scoregate_hits_total', 'scorer');
+  assert.equal(after - before, result.sent);
+});
