@@ -24,6 +24,16 @@ export function backend({ name, log = false }: BackendOptions): FastifyInstance 
     // A target that is no valid URL (real logs have them) is answered like any other.
     frameworkErrors: (_error, request, reply) => void answer(name, request, reply),
   });
+  let closing = false;
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  // A kept-alive connection whose request was under way would hold the close up until its client ends it.
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing) reply.header('Connection', 'close');
+    done();
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   // One handler for whatever comes, so that also targets which no route could name (`*`, `//`) get an answer.
