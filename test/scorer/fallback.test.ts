@@ -1,0 +1,219 @@
+/** What is counted while Redis is down: with a real Redis, stopped, killed, full and flushed. */
+import assert from 'node:assert/strict';
+import test, { afterEach } from 'node:test';
+import { FallbackStore, type Log } from '../../scorer/store/fallback.ts';
+import { MemoryStore } from '../../scorer/store/memory.ts';
+import { decode, windowOf } from '../../scorer/store/record.ts';
+import { RedisStore } from '../../scorer/store/redis.ts';
+import type { Applied, Batch, Reported } from '../../scorer/store/store.ts';
+import { hitsOf } from '../../scorer/window.ts';
+import { sleep, startRedis, until, type RedisServer } from './redis_server.ts';
+
+const HOLDS = [120, 600];
+const PORT = 15110;
+
+interface Bench {
+  server: RedisServer;
+  store: FallbackStore;
+  redis: RedisStore;
+  lines: string[];
+}
+let bench: Bench | undefined;
+afterEach(async () => {
+  await bench?.store.close();
+  await bench?.server.stop();
+  bench = undefined;
+});
+
+async function start(...args: string[]): Promise<Bench> {
+  const server = await startRedis(PORT, ...args);
+  const lines: string[] = [];
+  const log: Log = { info: (_, text) => lines.push(text), warn: (_, text) => lines.push(text) };
+  const redis = new RedisStore({ url: server.url, holds: HOLDS });
+  const memory = new MemoryStore({ holds: HOLDS, clients: 1000 });
+  const store = await FallbackStore.open({ redis, memory, log, retryMs: 50 });
+  assert.equal(store.mode, 'redis');
+  bench = { server, store, redis, lines };
+  return bench;
+}
+
+let seq = 0;
+const batch = (clients: Reported[], sender = 'gw/1/1'): Batch => ({
+  sender,
+  seq: ++seq,
+  gateway: 'gw',
+  clients,
+  at: performance.now(),
+});
+const hit = (key: string, n = 1, age = 0): Reported => ({ key, hits: [[age, n]], added: {} });
+function hits({ records, now }: Applied, i = 0): number {
+  const record = decode(records[i] as Buffer, HOLDS.length);
+  return record === null ? 0 : hitsOf(windowOf(record, now.s));
+}
+
+test('a stopped Redis costs one batch its time limit, the rest nothing, and all of it counts once when it goes on', async () => {
+  const { server, store, lines } = await start();
+  await store.apply(batch([hit('a', 5)]));
+  server.freeze();
+  const start_ = performance.now();
+  assert.equal(hits(await store.apply(batch([hit('a', 1)]))), 6, 'memory goes on from what Redis answered');
+  const first = performance.now() - start_;
+  assert.ok(first > 80 && first < 250, `the first waited ${first} ms`);
+  for (let i = 0; i < 50; i++) {
+    const before = performance.now();
+    assert.equal(hits(await store.apply(batch([hit('a', 1)]))), 7 + i);
+    assert.ok(performance.now() - before < 20);
+  }
+  assert.equal(store.mode, 'memory');
+  server.thaw();
+  await until(() => store.mode === 'redis');
+  assert.equal(hits(await store.look(['a'])), 56);
+  assert.deepEqual(lines.slice(1), ['Redis is down: counting in memory', 'Redis counts']);
+});
+
+test('a batch that Redis counted, and whose answer was lost, counts once', async () => {
+  const { server, store, redis } = await start();
+  await store.apply(batch([hit('a', 5)]));
+  server.freeze();
+  const lost = batch([hit('a', 1)]);
+  await store.apply(lost); // in Redis's socket, and in the backlog
+  server.thaw();
+  await until(() => store.mode === 'redis');
+  assert.equal(hits(await redis.look(['a'])), 6);
+  const again = await store.apply(lost); // the gateway did not get its answer either
+  assert.equal(again.counted, false);
+  assert.equal(hits(again), 6);
+});
+
+test('a batch that comes again while Redis is down counts once', async () => {
+  const { server, store, redis } = await start();
+  const counted = batch([hit('a', 5)]);
+  await store.apply(counted);
+  server.freeze();
+  assert.equal(hits(await store.apply(counted)), 5);
+  const other = batch([hit('a', 1)]);
+  await store.apply(other);
+  assert.equal((await store.apply(other)).counted, false);
+  server.thaw();
+  await until(() => store.mode === 'redis');
+  assert.equal(hits(await redis.look(['a'])), 6);
+});
+
+test('what lay in a stopped Redis is placed where it happened', async () => {
+  const { server, store } = await start();
+  await store.apply(batch([hit('a', 1)]));
+  server.freeze();
+  await store.apply(batch([hit('b', 1)]));
+  await sleep(3200);
+  await store.apply(batch([hit('b', 1)]));
+  server.thaw();
+  await until(() => store.mode === 'redis');
+  const { records, now } = await store.look(['b']);
+  const ages = windowOf(
+    decode(records[0] as Buffer, 2) as NonNullable<ReturnType<typeof decode>>,
+    now.s,
+  ).hits;
+  assert.equal(ages.length, 2);
+  assert.ok(Math.abs((ages[1]?.[0] as number) - 3) <= 1, JSON.stringify(ages));
+});
+
+test('a killed Redis comes back empty: what was counted meanwhile, pins, generation and tiers come back with it', async () => {
+  const { server, store } = await start();
+  const { generation } = await store.change([{ ip: 'p', pin: 'slow' }], 0);
+  await store.apply(batch([hit('a', 5)]));
+  await server.stop();
+  assert.equal(hits(await store.apply(batch([hit('a', 2)]))), 7);
+  const { now } = await store.look(['a']);
+  await store.hold([{ key: 'a', tier: 1, since: [now.s, 0] }]);
+  const during = await store.change([{ ip: 'q', pin: 'fast' }], 0);
+  assert.ok(during.generation > generation);
+  const again = await startRedis(PORT);
+  (bench as Bench).server = again;
+  await until(() => store.mode === 'redis');
+  const after = await store.look(['a']);
+  assert.equal(hits(after), 2, 'what Redis held alone is lost');
+  assert.equal(decode(after.records[0] as Buffer, 2)?.tier, 1);
+  assert.ok(after.generation >= during.generation);
+  assert.deepEqual(await again.client.hgetall('{sg:0}:pins'), { p: 'slow', q: 'fast' });
+});
+
+test('a flushed Redis gets pins and generation back with the next batch', async () => {
+  const { server, store } = await start();
+  const { generation } = await store.change([{ ip: 'p', pin: 'slow' }], 0);
+  await server.client.flushall();
+  await store.apply(batch([hit('a', 1)]));
+  assert.equal(store.mode, 'redis');
+  assert.ok((await store.look([])).generation > generation);
+  assert.deepEqual(await server.client.hgetall('{sg:0}:pins'), { p: 'slow' });
+});
+
+test('a full Redis is a Redis that is down', async () => {
+  const { server, store, redis } = await start();
+  await store.apply(batch([hit('a', 1)]));
+  await server.client.config('SET', 'maxmemory-policy', 'noeviction');
+  await server.client.config('SET', 'maxmemory', '1');
+  assert.equal(hits(await store.apply(batch([hit('a', 1)]))), 2);
+  assert.equal(store.mode, 'memory');
+  await sleep(200);
+  assert.match(store.reason, /OOM/);
+  assert.equal(hits(await store.apply(batch([hit('a', 1)]))), 3);
+  await server.client.config('SET', 'maxmemory', '0');
+  await until(() => store.mode === 'redis');
+  assert.equal(hits(await redis.look(['a'])), 3);
+});
+
+test('a replica that may not be written to is a Redis that is down', async () => {
+  const { server, store } = await start();
+  await server.client.replicaof('127.0.0.1', 1);
+  await store.apply(batch([hit('a', 1)]));
+  await until(() => /READONLY/.test(store.reason));
+  await server.client.replicaof('NO', 'ONE');
+  await until(() => store.mode === 'redis');
+  assert.equal(hits(await store.look(['a'])), 1);
+});
+
+test('a Redis that is not there at the start is taken when it comes', async () => {
+  const lines: string[] = [];
+  const log: Log = { info: (_, text) => lines.push(text), warn: (_, text) => lines.push(text) };
+  const redis = new RedisStore({ url: `redis://127.0.0.1:${PORT}`, holds: HOLDS });
+  const memory = new MemoryStore({ holds: HOLDS, clients: 1000 });
+  const store = await FallbackStore.open({ redis, memory, log, retryMs: 50 }, 100);
+  assert.equal(store.mode, 'memory');
+  await store.apply(batch([hit('a', 4)]));
+  const server = await startRedis(PORT);
+  bench = { server, store, redis, lines };
+  await until(() => store.mode === 'redis');
+  assert.equal(hits(await store.look(['a'])), 4);
+});
+
+test('under load, with Redis stopped again and again, every hit counts exactly once', async () => {
+  const { server, store, redis } = await start();
+  let sent = 0;
+  let going = true;
+  const senders = ['gw/1/1', 'gw/1/2', 'gx/1/1', 'gx/1/2'].map(async (sender) => {
+    for (let n = 1; going; n++) {
+      const one: Batch = {
+        sender,
+        seq: n,
+        gateway: 'gw',
+        clients: [hit('a'), hit(sender)],
+        at: performance.now(),
+      };
+      await store.apply(one);
+      sent += 1;
+      if (n % 7 === 0) await store.apply(one); // its answer was lost
+      await sleep(1);
+    }
+  });
+  for (let i = 0; i < 4; i++) {
+    await sleep(150);
+    server.freeze();
+    await sleep(300);
+    server.thaw();
+  }
+  going = false;
+  await Promise.all(senders);
+  await until(() => store.mode === 'redis');
+  assert.equal(hits(await redis.look(['a'])), sent);
+  assert.equal(store.dropped, 0);
+});
