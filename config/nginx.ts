@@ -73,8 +73,8 @@ function lua(place: Place): string {
 lua_code_cache on;
 # The gateway says itself, once, that the scorer does not answer; nginx would say so for each connection.
 lua_socket_log_errors off;
-# Holds the address of the gateway's shared memory across reloads (lua/scoregate/memory.lua).
-lua_shared_dict scoregate 1m;
+# Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind.
+lua_shared_dict scoregate 4m;
 init_by_lua_file ${quoted(join(root, 'lua/init.lua'))};
 init_worker_by_lua_file ${quoted(join(root, 'lua/init_worker.lua'))};`;
 }

@@ -307,7 +307,8 @@ local function parts(block, total)
         ffi.cast("scoregate_client *", index + 4 * buckets_for(total))
 end
 
--- Copies the records of an earlier block; what does not fit is forgotten, oldest first.
+-- Copies the records of an earlier block; what does not fit is forgotten, oldest first. What they hold
+-- unreported stays behind: the workers that still use that block report it (sender.lua).
 local function take_over(block, total)
     local old, _, old_slots = parts(block, total)
     shared.generation, shared.generation_at, shared.gateways = old.generation, old.generation_at, old.gateways
@@ -316,7 +317,9 @@ local function take_over(block, total)
     for segment = 0, 1 do
         local from, room = old.newest[segment], shared.limit[segment]
         while from ~= 0 and room > 0 do
-            ffi.copy(slots + to, old_slots + from, client_size)
+            local c = slots + to
+            ffi.copy(c, old_slots + from, unreported)
+            c.dirty, c.hit_seconds, c.refresh_until = 0, 0, 0
             from, to, room = old_slots[from].older, to + 1, room - 1
         end
     end
@@ -355,6 +358,9 @@ function M.open(dict, known, newcomers)
         last = total - 1
     end
     M.shared, M.slots = shared, slots
+    M.is_current = function()
+        return dict:get("address") == tonumber(ffi.cast("uintptr_t", block))
+    end
     M.lock, M.unlock = memory.locks(block, rebuild)
 end
 

@@ -34,9 +34,12 @@ local function add(batch, i, now)
     batch.n = batch.n + 1
 end
 
-local function add_unreported(batch, now)
+local function patience()
+    return clients.shared.dirty_count > MANY and UNREPORTED_MANY_MS or UNREPORTED_MS
+end
+
+local function add_unreported(batch, now, since)
     local shared, slots = clients.shared, clients.slots
-    local since = now - (shared.dirty_count > MANY and UNREPORTED_MANY_MS or UNREPORTED_MS)
     local i, passed = shared.dirty_oldest, 0
     while i ~= 0 and batch.n < asks.BATCH and passed < LOOK_PAST do
         local c = slots[i]
@@ -44,7 +47,7 @@ local function add_unreported(batch, now)
             return
         end
         local newer = c.dirty_newer
-        if asks.under_way(c, now) then
+        if since < now and asks.under_way(c, now) then
             passed = passed + 1 -- another worker is about to report it
         else
             add(batch, i, now)
@@ -65,7 +68,16 @@ function M.take(batch, now)
         end
         add(batch, i, now)
     end
-    add_unreported(batch, now)
+    add_unreported(batch, now, now - patience())
+    clients.unlock()
+    return batch.n
+end
+
+--- Fills a batch with whatever is unreported, however short a time. Returns the number of clients.
+function M.take_all(batch, now)
+    batch.n = 0
+    clients.lock()
+    add_unreported(batch, now, now)
     clients.unlock()
     return batch.n
 end

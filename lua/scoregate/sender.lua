@@ -98,14 +98,24 @@ local function step()
     return asks.length() > 0 or M.current.n == asks.BATCH
 end
 
--- A worker that goes leaves its unanswered report to the others.
+local function orphan()
+    local ok, err = ngx.shared.scoregate:rpush(ORPHANS, body)
+    if not ok then
+        ngx.log(ngx.ERR, "a report was lost when a worker ended: ", err)
+    end
+    body = nil
+end
+
+-- A worker that goes leaves its unanswered report to the others, and, when they use another block of
+-- memory than it (limits were changed), all that its own block holds unreported.
 local function leave()
     if body and M.current.n > 0 then
-        local ok, err = ngx.shared.scoregate:rpush(ORPHANS, body)
-        if not ok then
-            ngx.log(ngx.ERR, "a report was lost when a worker ended: ", err)
-        end
-        body = nil
+        orphan()
+    end
+    while not clients.is_current() and report.take_all(batch, clock.now()) > 0 do
+        seq = seq + 1
+        body = report.encode(batch, sender, seq, clock.now())
+        orphan()
     end
 end
 
