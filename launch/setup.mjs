@@ -1,0 +1,191 @@
+// Sets up what is missing: npm packages from the lock file and, as root on Debian and Ubuntu, apt packages. Plain
+// JavaScript, because it runs before the npm packages are there.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findNginx, findRedis, missingLibraries, which } from './find.mjs';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const NODE = 20;
+export const PACKAGES = [
+  'nginx',
+  'libnginx-mod-http-lua',
+  'lua-resty-core',
+  'lua-resty-lrucache',
+  'lua-cjson',
+  'redis-server',
+];
+// `luajit2` and not `luajit`: the latter conflicts with the library that nginx's Lua module needs.
+export const TEST_PACKAGES = ['lua-check', 'lua-busted', 'luajit2', 'wrk'];
+
+/** @param {string} text */
+export function say(text) {
+  process.stderr.write(`scoregate: ${text}\n`);
+}
+
+/**
+ * @param {string} text
+ * @returns {never}
+ */
+function fail(text) {
+  say(text);
+  process.exit(1);
+}
+
+/** Ends the process when this Node or this system cannot run Scoregate. */
+export function checkNode() {
+  if (Number(process.versions.node.split('.')[0]) < NODE) {
+    fail(
+      `Node ${NODE} or newer is needed; this is ${process.version}. Install it (https://nodejs.org/en/download), ` +
+        'or run everything in containers: docker compose up --build',
+    );
+  }
+  if (process.platform !== 'linux') {
+    fail(
+      `Linux is needed; this is ${process.platform}. Run everything in containers: docker compose up --build`,
+    );
+  }
+}
+
+/** Runs `npm ci` when node_modules does not hold what the lock file says. */
+export function ensureNpmPackages() {
+  const reason = npmReason();
+  if (reason === null) return;
+  say(`${reason}: npm ci (TensorFlow.js's native library is optional; a few minutes where it must be built)`);
+  const inherited = /** @type {const} */ (['ignore', 'inherit', 'inherit']);
+  for (const more of [[], ['--omit=optional']]) {
+    if (more.length > 0) say('npm ci failed; trying without optional packages (the wasm backend needs none)');
+    const options = { cwd: root, stdio: [...inherited] };
+    // Development packages too: `npm test` needs them, and one node_modules for both commands is simpler.
+    const { status } = spawnSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', ...more], options);
+    if (status === 0 && npmReason() === null) return;
+  }
+  fail('npm ci failed (see above); with a network and a registry that npm can reach, try again');
+}
+
+/**
+ * Why the npm packages must be installed; null when they are as the lock file says. npm leaves a copy of what it
+ * installed in node_modules, so contents are compared and no time stamps.
+ * @returns {string | null}
+ */
+function npmReason() {
+  const installed = join(root, 'node_modules/.package-lock.json');
+  if (!existsSync(installed)) return 'the npm packages are not installed yet';
+  const wanted = packagesOf(join(root, 'package-lock.json'));
+  const present = packagesOf(installed);
+  for (const [path, { version, optional }] of Object.entries(wanted)) {
+    if (path === '') continue;
+    const found = present[path];
+    // An optional package may be missing: it was not for this system, or could not be built.
+    if (found ? found.version !== version : !optional) return 'package-lock.json has changed';
+  }
+  return null;
+}
+
+/**
+ * @param {string} file
+ * @returns {Record<string, { version?: string, optional?: boolean }>}
+ */
+function packagesOf(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * What of the system is missing, by the names of Debian's packages.
+ * @param {boolean} forTests
+ * @returns {string[]}
+ */
+export function missingPackages(forTests) {
+  const nginx = findNginx();
+  const missing = nginx && missingLibraries(nginx).length === 0 ? [] : PACKAGES.slice(0, -1);
+  if (!findRedis()) missing.push('redis-server');
+  if (forTests) {
+    const programs = { 'lua-check': 'luacheck', 'lua-busted': 'busted', luajit2: 'luajit', wrk: 'wrk' };
+    for (const [name, program] of Object.entries(programs)) if (!which(program)) missing.push(name);
+  }
+  return missing;
+}
+
+/**
+ * Installs what of the system is missing, or says what to install and ends the process.
+ * @param {boolean} forTests
+ */
+export function ensureSystemPackages(forTests) {
+  const missing = missingPackages(forTests);
+  if (missing.length === 0) return;
+  const command = `apt-get install ${missing.join(' ')}`;
+  const otherwise = 'or run everything in containers: docker compose up --build';
+  if (!which('apt-get')) {
+    fail(
+      'this system needs, installed by hand: OpenResty (https://openresty.org/en/installation.html), or an nginx ' +
+        'with lua-nginx-module, lua-resty-core, lua-resty-lrucache and lua-cjson; and redis-server 6 or newer; ' +
+        (forTests ? 'for the tests also luacheck, busted, LuaJIT and wrk; ' : '') +
+        otherwise,
+    );
+  }
+  if (process.getuid?.() !== 0)
+    fail(`missing: ${missing.join(' ')}. Install with: sudo ${command}; ${otherwise}`);
+  say(`missing: ${missing.join(' ')}`);
+  say(`installing, without starting any service: ${command}`);
+  withoutServices(() => install(missing));
+  keepOff(missing);
+  const still = missingPackages(forTests);
+  if (still.length > 0) fail(`still missing after ${command}: ${still.join(' ')} (see above); ${otherwise}`);
+}
+
+/**
+ * Keeps the services of freshly installed packages off at the next boot too: nobody asked for them.
+ * @param {string[]} packages
+ */
+function keepOff(packages) {
+  const services = packages.filter((name) => name === 'nginx' || name === 'redis-server');
+  if (services.length === 0 || !which('systemctl')) return;
+  spawnSync('systemctl', ['disable', '--quiet', ...services], { stdio: 'ignore' });
+}
+
+/** @param {string[]} packages */
+function install(packages) {
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    if (attempt > 1) say('that failed; once more');
+    const updated = apt(['update', '-q']);
+    // A stale list can still be good enough, and a package source that is down need not be one of ours.
+    if (!updated) say('apt-get update failed; going on with the lists that are there');
+    if (apt(['install', '-y', '-q', '--no-install-recommends', ...packages])) return;
+  }
+}
+
+/** @param {string[]} args */
+function apt(args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  return spawnSync('apt-get', args, { env, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
+}
+
+/**
+ * Debian starts a service as soon as it is installed, unless policy-rc.d forbids it (invoke-rc.d(8)): a fresh nginx
+ * would take port 80, Redis 6379.
+ * @param {() => void} action
+ */
+function withoutServices(action) {
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = !existsSync(policy);
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  const remove = () => ours && rmSync(policy, { force: true });
+  // apt-get gets the interrupt too and ends; with a handler, this process lives to remove the file.
+  const interrupted = () => {
+    remove();
+    process.exit(130);
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  try {
+    action();
+  } finally {
+    remove();
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+  }
+}
