@@ -1,44 +1,48 @@
 -- nginx variables without Lua strings.
 --
--- `ngx.var.NAME` interns a Lua string for every value. On the path of every request only a
--- few bytes or a length are wanted, so this calls the function under ngx.var (lua-resty-core's
--- resty.core.var, the same signature in ngx_lua 0.10.23 and 0.10.28) and leaves the value where
--- nginx holds it.
+-- `ngx.var.NAME` lowers and hashes the name and interns a Lua string of the value, for every request.
+-- On the path only a few bytes or a length are wanted, so this asks nginx's core itself, as its C modules
+-- do (ngx_http_get_variable, the same in nginx 1.22 and 1.27), with the hash made once, and leaves
+-- the value where nginx holds it.
 
 local ffi = require "ffi"
+local bit = require "bit"
 local base = require "resty.core.base"
 require "resty.core.var"
 
 local C = ffi.C
-local NGX_OK = 0
+local band = bit.band
 
-local value = ffi.new("unsigned char *[1]")
-local length = ffi.new("size_t[1]")
-local errbuf = ffi.new("char[256]")
-local errlen = ffi.new("size_t[1]")
+ffi.cdef [[
+typedef struct { size_t size; const char *data; } scoregate_name;
+typedef struct { uint32_t size_and_flags; const unsigned char *data; } scoregate_value;
+uintptr_t ngx_hash_key(const unsigned char *data, size_t size);
+scoregate_value *ngx_http_get_variable(void *r, scoregate_name *name, uintptr_t hash);
+]]
 
--- The two releases declare these pointers as char and as unsigned char: void * fits both.
-local function untyped(buffer)
-    return ffi.cast("void *", buffer)
-end
+-- ngx_variable_value_t: 28 bits of length, then valid, no_cacheable, not_found
+local SIZE, NOT_FOUND = 0x0fffffff, 0x40000000
 
-local lowcase_buffer, err_buffer = ffi.new("char[64]"), ffi.new("char *[1]")
-local value_p, length_p = untyped(value), untyped(length)
-local lowcase, err_p = untyped(lowcase_buffer), untyped(err_buffer)
-local errbuf_p, errlen_p = untyped(errbuf), untyped(errlen)
+-- ngx_lua 0.10.23 and 0.10.28 declare these pointers as char and as unsigned char: void * fits both.
+local lowcase, errbuf, errlen = ffi.new("char[64]"), ffi.new("char[256]"), ffi.new("size_t[1]")
+local lowcase_p, errbuf_p, errlen_p =
+    ffi.cast("void *", lowcase), ffi.cast("void *", errbuf), ffi.cast("void *", errlen)
 
--- A void * does not keep what it points at from the garbage collector: `kept` does.
-local M = { request = base.get_request, kept = { lowcase_buffer, err_buffer, value, length, errbuf, errlen } }
+-- A void *, and a name's `data`, do not keep what they point at from the garbage collector: `kept` does.
+local M = { request = base.get_request, kept = { lowcase, errbuf, errlen } }
 
 --- A reader of one variable: `read(r)` gives pointer (const unsigned char *) and length in
 -- bytes, or nil and 0 when the variable is not set. The pointer is good until the phase ends.
 function M.reader(name)
-    local size = #name
+    local its_name = ffi.new("scoregate_name", #name, name)
+    local hash = C.ngx_hash_key(name, #name)
+    M.kept[#M.kept + 1] = name
     return function(r)
-        if C.ngx_http_lua_ffi_var_get(r, name, size, lowcase, 0, value_p, length_p, err_p) ~= NGX_OK then
+        local value = C.ngx_http_get_variable(r, its_name, hash)
+        if value == nil or band(value.size_and_flags, NOT_FOUND) ~= 0 then
             return nil, 0
         end
-        return value[0], tonumber(length[0])
+        return value.data, band(value.size_and_flags, SIZE)
     end
 end
 
@@ -47,7 +51,7 @@ function M.writer(name)
     local size = #name
     return function(r, text)
         errlen[0] = 256
-        if C.ngx_http_lua_ffi_var_set(r, name, size, lowcase, text, #text, errbuf_p, errlen_p) ~= NGX_OK then
+        if C.ngx_http_lua_ffi_var_set(r, name, size, lowcase_p, text, #text, errbuf_p, errlen_p) ~= 0 then
             error("could not set $" .. name .. ": " .. ffi.string(errbuf, errlen[0]))
         end
     end
