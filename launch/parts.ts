@@ -1,0 +1,165 @@
+/** The processes that a configuration asks for: what to run, where it listens, how to tell that it is ready. */
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { endpoint, isLoopback, redisAddress } from '../config/formats.ts';
+import { root } from '../config/paths.ts';
+import type { Config } from '../config/schema.ts';
+import { atLeast, findRedis, type Nginx } from './find.mjs';
+import { accepts, reachable, type Listener } from './ports.ts';
+import type { User } from './user.ts';
+
+/** One process to run. */
+export interface PartSpec {
+  name: string;
+  command: string;
+  args: string[];
+  /** Runs unprivileged when we are root. */
+  unprivileged: boolean;
+  listens: Listener[];
+  ready: () => Promise<boolean>;
+  /** The signal that ends it in good order. */
+  quit: NodeJS.Signals;
+}
+
+/** What the processes must know beside the configuration. */
+export interface Surroundings {
+  run: string;
+  nginx: Nginx;
+  user: User | null;
+}
+
+/** The file that the scorer reads: the configuration in force, options of the command line included. */
+export const effectiveConfig = (run: string): string => join(run, 'scoregate.yaml');
+
+const node = ['--import', 'tsx'];
+
+/** Redis with its settings in a file of its own, since a password must not stand on a command line; null if not ours. */
+export function redisPart(config: Config, { run, user }: Surroundings): PartSpec | null {
+  const address = redisAddress(config.redis);
+  if (!address || !config.redis_start) return null;
+  const folder = join(run, 'redis');
+  const file = join(folder, 'redis.conf');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, redisConf(config, address, folder), { mode: 0o600 });
+  if (user) for (const path of [folder, file]) chownSync(path, user.uid, user.gid);
+  return {
+    name: 'Redis',
+    command: findRedis() ?? 'redis-server',
+    args: [file],
+    unprivileged: true,
+    listens: [{ name: 'Redis', key: 'redis', host: address.host, port: address.port }],
+    // -NOAUTH is an answer too; while it loads, or is not there yet, there is none or -LOADING.
+    ready: async () => /^(\+PONG|-NOAUTH)/.test(await ask(address.host, address.port, 'PING\r\n')),
+    quit: 'SIGTERM',
+  };
+}
+
+function redisConf(
+  config: Config,
+  address: { host: string; port: number; password: string | null },
+  dir: string,
+): string {
+  const password = address.password === null ? [] : [`requirepass ${JSON.stringify(address.password)}`];
+  return `${[
+    `bind ${address.host === 'localhost' ? '127.0.0.1' : address.host}`,
+    `port ${address.port}`,
+    'daemonize no',
+    `dir "${dir}"`,
+    `logfile "${join(dir, 'redis.log')}"`,
+    // Windows last a minute: nothing here is worth writing to a disk.
+    'save ""',
+    'appendonly no',
+    `maxmemory ${config.limits.redis_memory}`,
+    'maxmemory-policy allkeys-lru',
+    ...password,
+  ].join('\n')}\n`;
+}
+
+/** The demo application, once for each distinct backend address on loopback. */
+export function backendParts(config: Config): PartSpec[] {
+  if (!config.demo_backends) return [];
+  const names = new Map<string, string>();
+  for (const tier of config.tiers) {
+    tier.backends.forEach((backend, i) => {
+      const name = tier.backends.length > 1 ? `${tier.name}-${i + 1}` : tier.name;
+      if (!names.has(backend)) names.set(backend, name);
+    });
+  }
+  return [...names].flatMap(([backend, name]) => {
+    const at = endpoint(backend);
+    return at && isLoopback(at.host) ? [backendPart(name, at.host, at.port)] : [];
+  });
+}
+
+function backendPart(name: string, host: string, port: number): PartSpec {
+  const address = ['--port', String(port), '--host', host, '--name', name];
+  return {
+    name: `backend ${name}`,
+    command: process.execPath,
+    args: [...node, join(root, 'backends/server.ts'), ...address],
+    unprivileged: true,
+    listens: [{ name: `backend ${name}`, key: 'tiers', host, port }],
+    ready: () => healthy(host, port),
+    quit: 'SIGTERM',
+  };
+}
+
+export function scorerPart(config: Config, { run }: Surroundings): PartSpec {
+  const at = endpoint(config.scorer.listen) ?? { host: '127.0.0.1', port: 5000 };
+  return {
+    name: 'scorer',
+    command: process.execPath,
+    args: [...node, join(root, 'scorer/server.ts'), '--config', effectiveConfig(run), '--run', run],
+    unprivileged: true,
+    listens: [{ name: 'scorer', key: 'scorer.listen', ...at }],
+    ready: () => healthy(at.host, at.port),
+    quit: 'SIGTERM',
+  };
+}
+
+/** nginx in the foreground. Its master stays root, when it is, to bind ports and to open logs. */
+export function gatewayPart(config: Config, { run, nginx }: Surroundings): PartSpec {
+  const { address, port } = config.listen;
+  const admin = endpoint(config.admin) ?? { host: '127.0.0.1', port: 8090 };
+  const listens = [
+    { name: 'gateway', key: 'listen.port', host: address, port },
+    { name: "the gateway's admin server", key: 'admin', ...admin },
+  ];
+  return {
+    name: 'gateway',
+    command: nginx.path,
+    args: nginxArguments(nginx, run, join(run, 'nginx.conf'), 'daemon off;'),
+    unprivileged: false,
+    listens,
+    ready: async () => (await Promise.all(listens.map((one) => accepts(one.host, one.port)))).every(Boolean),
+    quit: 'SIGQUIT',
+  };
+}
+
+/** How nginx is called: its folder, its configuration, and the modules that this nginx must be told to load. */
+export function nginxArguments(nginx: Nginx, folder: string, file: string, globals = ''): string[] {
+  // Before it has read its configuration nginx logs to a place of its own, which need not be writable (-e: 1.19.5).
+  const log = atLeast(nginx, 1, 19, 5) ? ['-e', 'stderr'] : [];
+  const all = `${nginx.globals} ${globals}`.trim();
+  return ['-p', folder, '-c', file, ...log, ...(all === '' ? [] : ['-g', all])];
+}
+
+async function healthy(host: string, port: number): Promise<boolean> {
+  return /^HTTP\/1\.1 200 /.test(
+    await ask(host, port, 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'),
+  );
+}
+
+/** What comes first on a new connection after `request`; the empty text when nothing does within a second. */
+function ask(host: string, port: number, request: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: reachable(host), port, timeout: 1000 }, () => socket.write(request));
+    const answer = (text: string): void => {
+      socket.destroy();
+      resolve(text);
+    };
+    socket.once('data', (data) => answer(data.toString('latin1')));
+    for (const event of ['timeout', 'error', 'close']) socket.once(event, () => answer(''));
+  });
+}

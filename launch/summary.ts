@@ -1,0 +1,64 @@
+/** What `npm start` prints once everything is ready: what runs where, and three things to try. */
+import { isIP } from 'node:net';
+import { relative } from 'node:path';
+import { configuredPath } from '../config/paths.ts';
+import type { Config } from '../config/schema.ts';
+import { backendParts, type Surroundings } from './parts.ts';
+import { reachable } from './ports.ts';
+
+/** The text; `seconds` is how long the start took. */
+export function summary(config: Config, { run, nginx }: Surroundings, seconds: number): string {
+  const gateway = url(config.listen.address, config.listen.port);
+  const demo = new Set(
+    backendParts(config).flatMap((part) => part.listens.map((at) => `${at.host}:${at.port}`)),
+  );
+  const kind = `${nginx.openresty ? 'OpenResty' : 'nginx'} ${nginx.version.join('.')} with Lua`;
+  const rows = [
+    ['gateway', gateway, kind],
+    ['metrics', `http://${config.admin}/metrics`, 'and /status'],
+    ['scorer', `http://${config.scorer.listen}`, '/score_ip, /health, /model, /metrics'],
+    ['windows', config.redis === 'memory' ? 'in the scorer' : safe(config.redis), ''],
+    ...config.tiers.map(({ name, backends }) => [
+      `tier ${name}`,
+      backends.join(', '),
+      backends.some((backend) => demo.has(backend)) ? 'demo application' : '',
+    ]),
+    ['logs', [config.logs.access, config.logs.error].map((log) => shown(log, run)).join(', '), ''],
+  ];
+  const widths = [0, 1].map((i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const lines = rows.map((row) =>
+    `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd(),
+  );
+  return `\nScoregate is ready (${seconds.toFixed(1)} s).\n\n${lines.join('\n')}\n\n${toTry(config, gateway)}\n`;
+}
+
+function toTry(config: Config, gateway: string): string {
+  const trusting = config.trusted_proxies.some((network) => /^127\.|^::1/.test(network));
+  // Where loopback may speak for others, the flood comes from an example address (RFC 5737) and not from you.
+  const client = trusting ? '203.0.113.9' : '127.0.0.1';
+  const as = trusting ? ` -H 'X-Forwarded-For: ${client}'` : '';
+  const flood = config.headers.tier
+    ? `curl -s -o /dev/null -D -${as} '${gateway}/?[1-600]' | grep -i x-tier | uniq -c`
+    : `curl -s -o /dev/null${as} '${gateway}/?[1-600]'; sleep 1; tail -n 1 ${config.logs.access}`;
+  return `Three things to try:
+  1. one request, as anybody:        curl -i ${gateway}/
+  2. a flood, and where it ends up:  ${flood}
+  3. why, in the scorer's words:     curl -s 'http://${config.scorer.listen}/score_ip?ip=${client}&explain=1'
+
+Ctrl-C stops all of it; npm run reload applies a changed configuration.`;
+}
+
+function url(host: string, port: number): string {
+  const at = reachable(host);
+  return `http://${isIP(at) === 6 ? `[${at}]` : at}:${port}`;
+}
+
+/** A Redis URL without its password. */
+const safe = (text: string): string => text.replace(/\/\/[^@/]*@/, '//…@');
+
+function shown(log: string, run: string): string {
+  if (log === 'off') return 'no access log';
+  const path = configuredPath(log, run);
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short;
+}

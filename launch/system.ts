@@ -1,0 +1,208 @@
+/** All processes of one configuration: started in order, changed to a new configuration, ended in order. */
+import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { render } from '../config/render.ts';
+import type { Config } from '../config/schema.ts';
+import { backendParts, effectiveConfig, gatewayPart, redisPart, scorerPart } from './parts.ts';
+import type { PartSpec, Surroundings } from './parts.ts';
+import { portProblem } from './ports.ts';
+import { canOpenStdout } from './say.ts';
+import { Part } from './supervise.ts';
+import { nginxProblem } from './tryout.ts';
+import type { User } from './user.ts';
+
+/** How long nginx may take to finish its requests before it is told to end at once. */
+const DRAIN_MS = 3000;
+
+export class System {
+  config: Config;
+  readonly surroundings: Surroundings;
+  readonly #workersUser: User | null;
+  #redis: Part | null = null;
+  #scorer: Part | null = null;
+  #gateway: Part | null = null;
+  #backends: Part[] = [];
+
+  constructor(config: Config, surroundings: Surroundings) {
+    this.config = config;
+    this.surroundings = surroundings;
+    this.#workersUser = surroundings.user;
+  }
+
+  /** Starts everything; the gateway last, so that whoever can connect gets an answer. Throws with the reason. */
+  async start(): Promise<void> {
+    const { config, surroundings } = this;
+    const problems = await portProblems(allParts(config, surroundings));
+    if (problems.length > 0) throw new Error(problems.join('\n'));
+    const wrong = nginxProblem(config, surroundings);
+    if (wrong !== null) throw new Error(`nginx refuses the configuration: ${wrong}`);
+    this.#write(config);
+    const redis = redisPart(config, surroundings);
+    if (redis) await (this.#redis = this.#part(redis)).start();
+    this.#backends = backendParts(config).map((spec) => this.#part(spec));
+    this.#scorer = this.#part(scorerPart(config, surroundings));
+    await Promise.all([this.#scorer, ...this.#backends].map((part) => part.start()));
+    this.#gateway = this.#part(gatewayPart(config, surroundings));
+    await this.#gateway.start();
+  }
+
+  /** Ends everything within 5 s: first the gateway, which finishes its requests while the others still answer. */
+  async stop(): Promise<void> {
+    await this.#gateway?.stop(DRAIN_MS);
+    await Promise.all([this.#scorer, this.#redis, ...this.#backends].map((part) => part?.stop()));
+    rmSync(join(this.surroundings.run, 'nginx.pid'), { force: true });
+  }
+
+  /**
+   * Goes over to a new configuration without losing a request. Throws with the reason when it cannot be used; then
+   * nothing has changed. Answers what was done.
+   */
+  async apply(next: Config): Promise<string[]> {
+    const { config: old, surroundings } = this;
+    refuse(old, next);
+    const held = new Set(allParts(old, surroundings).map(place));
+    const fresh = allParts(next, surroundings).filter((spec) => !held.has(place(spec)));
+    const problems = await portProblems(fresh, held);
+    if (problems.length > 0) throw new Error(problems.join('\n'));
+    const wrong = nginxProblem(next, surroundings);
+    if (wrong !== null) throw new Error(`nginx refuses it: ${wrong}`);
+
+    const done: string[] = [];
+    const added = await this.#addBackends(next);
+    try {
+      if (scorerSettings(old) !== scorerSettings(next)) {
+        await this.#changeScorer(old, next);
+        done.push('scorer restarted');
+      }
+      await this.#reloadGateway(old, next);
+      done.push('gateway reloaded');
+    } catch (error) {
+      await Promise.all(added.map((part) => part.stop()));
+      throw error;
+    }
+    this.config = next;
+    this.#backends.push(...added);
+    if (added.length > 0) done.push(`${added.length} demo backends started`);
+    void this.#dropBackends(next);
+    return done;
+  }
+
+  #part(spec: PartSpec): Part {
+    return new Part(spec, this.surroundings.user);
+  }
+
+  #write(config: Config): void {
+    const { run, nginx, user } = this.surroundings;
+    render(config, run, { nginx, user: this.#workersUser, stdout: canOpenStdout() });
+    const file = effectiveConfig(run);
+    const note = '# The configuration in force, as npm start read it; change the original, not this.\n';
+    // It may hold a password of Redis.
+    writeFileSync(file, note + stringify(config), { mode: 0o600 });
+    if (user) chownSync(file, user.uid, user.gid);
+  }
+
+  async #addBackends(next: Config): Promise<Part[]> {
+    const have = new Set(this.#backends.map((part) => place(part.spec)));
+    const added = backendParts(next).filter((spec) => !have.has(place(spec)));
+    const parts = added.map((spec) => this.#part(spec));
+    await Promise.all(parts.map((part) => part.start()));
+    return parts;
+  }
+
+  /** Ends backends that the new configuration has no more, once nginx's old workers had time to finish. */
+  async #dropBackends(next: Config): Promise<void> {
+    const wanted = new Set(backendParts(next).map(place));
+    const gone = this.#backends.filter((part) => !wanted.has(place(part.spec)));
+    this.#backends = this.#backends.filter((part) => wanted.has(place(part.spec)));
+    if (gone.length === 0) return;
+    await sleep(DRAIN_MS);
+    await Promise.all(gone.map((part) => part.stop()));
+  }
+
+  /** The gateway serves on with the verdicts that it has, meanwhile. A scorer that does not start is put back. */
+  async #changeScorer(old: Config, next: Config): Promise<void> {
+    const scorer = this.#scorer;
+    if (!scorer) return;
+    this.#write(next);
+    scorer.spec = scorerPart(next, this.surroundings);
+    try {
+      await scorer.restart();
+    } catch (error) {
+      this.#write(old);
+      scorer.spec = scorerPart(old, this.surroundings);
+      await scorer.start();
+      throw new Error(`the scorer does not start with it: ${(error as Error).message}`);
+    }
+  }
+
+  async #reloadGateway(old: Config, next: Config): Promise<void> {
+    const gateway = this.#gateway;
+    if (!gateway || gateway.pid === null) throw new Error('the gateway is not running');
+    this.#write(next);
+    gateway.spec = gatewayPart(next, this.surroundings);
+    const before = workersOf(gateway.pid);
+    gateway.signal('SIGHUP');
+    for (const ends = Date.now() + 8000; Date.now() < ends; await sleep(25)) {
+      const now = gateway.pid === null ? [] : workersOf(gateway.pid);
+      if (now.some((pid) => !before.includes(pid)) && (await gateway.spec.ready())) return;
+    }
+    this.#write(old);
+    gateway.spec = gatewayPart(old, this.surroundings);
+    throw new Error('nginx did not take it over; its error log says why');
+  }
+}
+
+/** Redis is left alone by a reload: it holds the windows. */
+function refuse(old: Config, next: Config): void {
+  const settings = (config: Config) =>
+    [config.redis, config.redis_start, config.limits.redis_memory].join(' ');
+  if (settings(old) === settings(next)) return;
+  throw new Error(
+    'redis, redis_start and limits.redis_memory change only with a new start: Ctrl-C, then npm start',
+  );
+}
+
+/** What the scorer reads of a configuration, as text to compare. */
+function scorerSettings({
+  scorer,
+  redis,
+  hysteresis,
+  limits,
+  tiers,
+  default_tier,
+  model,
+  trusted_proxies,
+}: Config): string {
+  const names = tiers.map((tier) => tier.name);
+  return JSON.stringify([scorer, redis, hysteresis, limits, names, default_tier, model, trusted_proxies]);
+}
+
+function allParts(config: Config, surroundings: Surroundings): PartSpec[] {
+  const redis = redisPart(config, surroundings);
+  const others = [
+    scorerPart(config, surroundings),
+    ...backendParts(config),
+    gatewayPart(config, surroundings),
+  ];
+  return redis ? [redis, ...others] : others;
+}
+
+const place = (spec: PartSpec): string => spec.listens.map(({ host, port }) => `${host}:${port}`).join(' ');
+
+async function portProblems(specs: PartSpec[], held = new Set<string>()): Promise<string[]> {
+  const ours = new Set([...held].flatMap((text) => text.split(' ')));
+  const listeners = specs
+    .flatMap((spec) => spec.listens)
+    .filter(({ host, port }) => !ours.has(`${host}:${port}`));
+  const found = await Promise.all(listeners.map((listener) => portProblem(listener)));
+  return found.filter((problem) => problem !== null);
+}
+
+/** The processes whose parent is `pid` (proc(5): /proc/PID/task/TID/children). */
+function workersOf(pid: number): number[] {
+  const file = `/proc/${pid}/task/${pid}/children`;
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+}
