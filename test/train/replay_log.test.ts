@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { LogError, parseLine, parseTime, readLogs, type LogRow } from '../../train/replay_log.ts';
+
+const COMBINED =
+  '192.0.2.7 - - [18/Oct/2019:14:23:02 +0200] "GET /a.css?v=1 HTTP/1.1" 200 1457 "http://example.org/" "Mozilla/5.0"';
+const COMMON = '2001:db8::1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 304 -';
+
+function folder(t: TestContext): string {
+  const dir = mkdtempSync(path.join(tmpdir(), 'scoregate-parse-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  return dir;
+}
+async function rowsOf(files: string[]): Promise<LogRow[]> {
+  const rows: LogRow[] = [];
+  await readLogs(files, (row) => rows.push(row));
+  return rows;
+}
+
+test('a line of the combined format gives every field', () => {
+  assert.deepEqual(parseLine(COMBINED), {
+    time: Date.UTC(2019, 9, 18, 12, 23, 2) / 1000,
+    client: '192.0.2.7',
+    method: 'GET',
+    target: '/a.css?v=1',
+    protocol: 'HTTP/1.1',
+    status: 200,
+    bytes: 1457,
+    referer: 'http://example.org/',
+    userAgent: 'Mozilla/5.0',
+  });
+});
+
+test('a line of the common format has no referer and no agent, and a size of - is 0', () => {
+  const row = parseLine(COMMON);
+  assert.equal(row?.client, '2001:db8::1');
+  assert.equal(row.time, Date.UTC(2000, 9, 10, 20, 55, 36) / 1000);
+  assert.deepEqual([row.status, row.bytes, row.referer, row.userAgent], [304, 0, '', '']);
+});
+
+test('time zones with half hours, and days that do not exist, are told apart', () => {
+  assert.equal(parseTime('01/Jan/2024:00:00:00 +0530'), Date.UTC(2023, 11, 31, 18, 30) / 1000);
+  assert.equal(parseTime('29/Feb/2024:23:59:59 -0330'), Date.UTC(2024, 2, 1, 3, 29, 59) / 1000);
+  for (const bad of [
+    '29/Feb/2023:00:00:00 +0000',
+    '01/Foo/2024:00:00:00 +0000',
+    '01/Jan/2024:24:00:00 +0000',
+  ])
+    assert.ok(Number.isNaN(parseTime(bad)), bad);
+});
+
+test('escaped quotes, backslashes and bytes are undone, and what they spell is read as UTF-8', () => {
+  const row = parseLine(
+    '192.0.2.7 - - [18/Oct/2019:14:23:02 +0200] "GET /\\"a\\x22/\\x5Cthink/\\xE2\\x80\\x93 HTTP/1.1" 404 5 ' +
+      '"http://e/?q=\\"x\\"" "\\x22QQ\\xe6\\xb5\\x8f\\" \\\\o/"',
+  );
+  assert.equal(row?.target, '/"a"/\\think/–');
+  assert.equal(row.referer, 'http://e/?q="x"');
+  assert.equal(row.userAgent, '"QQ浏" \\o/');
+});
+
+test('bytes that are logged raw are read as UTF-8, and an unescaped backslash stays', () => {
+  const raw = Buffer.from(COMBINED.replace('/a.css', '/ä\\boot.ini')).toString('latin1');
+  assert.equal(parseLine(raw)?.target, '/ä\\boot.ini?v=1');
+});
+
+test('a request line that is not HTTP has no method, and blanks inside a target stay', () => {
+  const line = (request: string): LogRow | null =>
+    parseLine(COMBINED.replace('GET /a.css?v=1 HTTP/1.1', request));
+  assert.deepEqual([line('\\x16\\x03\\x01')?.method, line('\\x16\\x03\\x01')?.target], ['', '\x16\x03\x01']);
+  assert.deepEqual([line('-')?.method, line('-')?.target], ['', '']);
+  assert.deepEqual([line('GET /')?.target, line('GET /')?.protocol], ['/', '']);
+  assert.equal(line('GET /a b c HTTP/1.1')?.target, '/a b c');
+});
+
+test('fields behind the agent do not matter, but an agent that lacks its quote does', () => {
+  assert.equal(parseLine(`${COMBINED} "203.0.113.1" 0.123`)?.userAgent, 'Mozilla/5.0');
+  assert.equal(parseLine(COMBINED.slice(0, -1)), null);
+});
+
+test('lines that do not fit are counted, and five are shown with their numbers', async (t) => {
+  const file = path.join(folder(t), 'a.log');
+  writeFileSync(file, `${COMBINED}\r\n\n${'junk\n'.repeat(7)}${COMMON}`);
+  const rows: LogRow[] = [];
+  const summary = await readLogs([file], (row) => rows.push(row));
+  assert.deepEqual([summary.rows, summary.unfit, rows.length], [2, 7, 2]);
+  assert.deepEqual(
+    summary.samples.map((s) => s.line),
+    [3, 4, 5, 6, 7],
+  );
+  assert.equal(rows[0]?.userAgent, 'Mozilla/5.0');
+});
+
+test('gzip is recognised by its first bytes, and several files are read in order', async (t) => {
+  const dir = folder(t);
+  const [packed, plain] = [path.join(dir, 'packed.log'), path.join(dir, 'plain.gz')];
+  // Two members, as `cat a.gz b.gz` makes them.
+  writeFileSync(packed, Buffer.concat([gzipSync(`${COMBINED}\n`), gzipSync(`${COMBINED}\n`)]));
+  writeFileSync(plain, `${COMMON}\n`);
+  assert.deepEqual(
+    (await rowsOf([packed, plain])).map((row) => row.status),
+    [200, 200, 304],
+  );
+});
+
+test('a line that lies across the pieces in which a file is read stays whole', async (t) => {
+  const file = path.join(folder(t), 'a.log');
+  writeFileSync(file, `${COMBINED}\n`.repeat(5000));
+  assert.equal((await rowsOf([file])).length, 5000);
+});
+
+test('a file without a log line, an empty, a missing and a broken one are errors that name the file', async (t) => {
+  const dir = folder(t);
+  const make = (name: string, data: string | Buffer): string => {
+    writeFileSync(path.join(dir, name), data);
+    return path.join(dir, name);
+  };
+  const cases: [string, LogError['code'], RegExp][] = [
+    [make('junk', 'a\nb\n'), 'LOG_NOT_PARSED', /none of its 2 lines.*combined log format/],
+    [make('empty', ''), 'LOG_NOT_PARSED', /the file is empty/],
+    [path.join(dir, 'missing'), 'LOG_UNREADABLE', /ENOENT/],
+    [make('cut.gz', gzipSync(COMBINED).subarray(0, 60)), 'LOG_UNREADABLE', /unexpected end/],
+    [dir, 'LOG_UNREADABLE', /EISDIR/],
+  ];
+  for (const [file, code, message] of cases)
+    await assert.rejects(rowsOf([file]), (error: unknown) => {
+      assert.ok(error instanceof LogError && error.code === code && error.file === file, String(error));
+      assert.match(error.message, message);
+      return true;
+    });
+});
+
+test("an error of the caller stays the caller's", async (t) => {
+  const file = path.join(folder(t), 'a.log');
+  writeFileSync(file, COMBINED);
+  await assert.rejects(
+    readLogs([file], () => assert.fail('mine')),
+    /^AssertionError.*mine/,
+  );
+});
+
+test('- is standard input, also when it is gzipped', () => {
+  const code = `import { readLogs } from '${new URL('../../train/replay_log.ts', import.meta.url).href}';
+    console.log((await readLogs(['-'], () => {})).rows);`;
+  const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    input: gzipSync(`${COMBINED}\n${COMMON}\n`),
+    encoding: 'utf8',
+  });
+  assert.equal(run.stdout.trim(), '2', run.stderr);
+});
