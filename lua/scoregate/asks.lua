@@ -32,10 +32,13 @@ function M.under_way(c, now)
 end
 
 --- Wants a verdict about slot `i`, record `c` (under the lock). False when the queue of its class is
--- full; true when it is queued or under way already.
+-- full, or when this worker is ending; true when it is queued or under way already.
 function M.ask(class, i, c, now)
     if now < c.refresh_until then
         return true
+    end
+    if ngx.worker.exiting() then
+        return false
     end
     local q = queues[class]
     if q.n >= settings.queue then

@@ -52,7 +52,7 @@ end
 
 -- Whether a request whose lease does not hold should wait for a verdict.
 local function worth_waiting(state, asked)
-    if state == ENDED or not asked or breaker.open() or ngx.worker.exiting() then
+    if state == ENDED or not asked or breaker.open() then
         return false
     end
     return state ~= NONE or asks.work_ms() <= settings.wait_ms
@@ -128,7 +128,7 @@ function M.access()
         return route.send(r, tier, origin, score)
     end
 
-    local asked = not ngx.worker.exiting() and asks.ask(CLASS[state], i, c, now)
+    local asked = asks.ask(CLASS[state], i, c, now)
     if worth_waiting(state, asked) then
         clients.unlock()
         forwarded.look()
@@ -155,8 +155,7 @@ function M.log()
         ended(c, nil, nil, nil, nil, nil, status, bytes)
         if status >= 400 then
             lease.show_error(c)
-            local state = lease.state(c, c.hits, now)
-            if state == lease.USED_UP and not ngx.worker.exiting() then
+            if lease.state(c, c.hits, now) == lease.USED_UP then
                 asks.ask(asks.USED_UP, i, c, now)
             end
         end

@@ -109,7 +109,7 @@ end
 -- A worker that goes leaves its unanswered report to the others, and, when they use another block of
 -- memory than it (limits were changed), all that its own block holds unreported.
 local function leave()
-    if body and M.current.n > 0 then
+    if body and (M.current == none or M.current.n > 0) then
         orphan()
     end
     while not clients.is_current() and report.take_all(batch, clock.now()) > 0 do
