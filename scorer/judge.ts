@@ -1,0 +1,175 @@
+/** Records → verdicts: score, tier and lease of every client of a batch, in a few calls of the model. */
+import { features } from './features.ts';
+import {
+  clampTtl,
+  hitsOnly,
+  hitsQuestion,
+  lease,
+  longest,
+  shortest,
+  worseQuestions,
+  type Lease,
+} from './lease.ts';
+import type { Model } from './model.ts';
+import { search, type Question } from './search.ts';
+import { emptyRecord, type ClientRecord } from './store/record.ts';
+import type { Held, Moment } from './store/store.ts';
+import {
+  decay,
+  improvesIn,
+  nextTier,
+  releaseLine,
+  restored,
+  tierOf,
+  type Lines,
+  type Standing,
+} from './tier.ts';
+import { hitsOf, windowAt, type Window } from './window.ts';
+
+export type Judging = Pick<Model, 'features' | 'thresholds' | 'monotone' | 'score'>;
+
+export interface Subject {
+  key: string;
+  /** null: never seen. */
+  record: ClientRecord | null;
+  /** Tier index that the gateway holds, -1 if it says none. */
+  reported: number;
+  /** Tier index that somebody has pinned, -1 if none has. */
+  pin: number;
+}
+
+export interface Verdict {
+  key: string;
+  score: number;
+  /** Tier index. */
+  tier: number;
+  requests_60s: number;
+  lease: Lease;
+  /** Milliseconds until the tier improves if no more hits come; Infinity for the best tier. */
+  improvesMs: number;
+  origin?: 'held' | 'pinned';
+}
+
+interface Case {
+  subject: Subject;
+  record: ClientRecord;
+  window: Window;
+  score: number;
+  before: Standing;
+  after: { tier: number; since: number[] };
+}
+
+/**
+ * @param lines thresholds of the model, margin and holds of the configuration
+ * @param now the store's clock
+ * @returns a verdict per subject, in order, and the tiers that are to be written into their records
+ */
+export async function judge(
+  model: Judging,
+  subjects: readonly Subject[],
+  lines: Lines,
+  now: Moment,
+): Promise<{ verdicts: Verdict[]; held: Held[] }> {
+  const cases = await begin(model, subjects, lines, now);
+  await settle(model, cases, lines, now);
+  const leases = await grant(model, cases, lines, now);
+  const verdicts = cases.map((one, i) => verdict(one, leases[i] as Lease, lines, now));
+  const held = cases.filter(differs).map(({ subject, after }) => ({ key: subject.key, ...after }));
+  return { verdicts, held };
+}
+
+/** Windows and scores, and the tiers that follow from them. */
+async function begin(
+  model: Judging,
+  subjects: readonly Subject[],
+  lines: Lines,
+  now: Moment,
+): Promise<Case[]> {
+  const width = model.features.length;
+  const rows = new Float64Array(subjects.length * width);
+  const records = subjects.map(({ record }) => record ?? emptyRecord(lines.thresholds.length));
+  const windows = records.map((record) => windowAt(record.track, now.s));
+  windows.forEach((window, i) => features(window, model.features, rows, i * width));
+  const scores = subjects.length === 0 ? rows : await model.score(rows, subjects.length);
+  return subjects.map((subject, i) => {
+    const score = scores[i] as number;
+    const record = records[i] as ClientRecord;
+    const before = standing(subject, record, lines, now.s);
+    const tier = nextTier(score, before, lines, now.s);
+    const since = before.since.map((second, line) => (line < tier ? second : 0));
+    return { subject, record, window: windows[i] as Window, score, before, after: { tier, since } };
+  });
+}
+
+function standing({ pin, reported }: Subject, record: ClientRecord, lines: Lines, now: number): Standing {
+  if (record.tier >= 0) return record;
+  // What a gateway holds of a pinned client is the pin, which says nothing of the client.
+  return restored(pin >= 0 ? 0 : Math.max(0, reported), lines.thresholds.length, now);
+}
+
+/** Until when the score will not have fallen below each line that the tier has crossed. */
+async function settle(model: Judging, cases: readonly Case[], lines: Lines, now: Moment): Promise<void> {
+  const questions: Question[] = [];
+  const whose: [Case, number][] = [];
+  for (const one of cases) {
+    for (let i = 0; i < one.after.tier; i++) {
+      const line = releaseLine(lines, i);
+      if (one.score < line) continue;
+      questions.push(decay(one.record.track, model.features, line, now.s));
+      whose.push([one, i]);
+    }
+  }
+  const seconds = await search(model, questions);
+  whose.forEach(([one, i], k) => (one.after.since[i] = now.s + (seconds[k] as number)));
+}
+
+async function grant(model: Judging, cases: readonly Case[], lines: Lines, now: Moment): Promise<Lease[]> {
+  const names = model.features;
+  const leases = cases.map(({ subject, after }) => {
+    const most = model.monotone ? longest() : shortest();
+    return subject.pin >= 0 ? longest() : { ...most, ttl_ms: clampTtl(improvesIn(after, lines, now)) };
+  });
+  if (!model.monotone) return leases;
+  const asking = cases
+    .map((one, i) => ({ one, i, line: lines.thresholds[one.after.tier] }))
+    .filter((ask): ask is typeof ask & { line: number } => ask.line !== undefined && ask.one.subject.pin < 0);
+  const hits = await search(
+    model,
+    asking.map(({ one, line }) => hitsQuestion(one.window, names, line)),
+  );
+  const worse = hitsOnly(names)
+    ? hits.flatMap((n) => [n, n])
+    : await search(
+        model,
+        asking.flatMap(({ one, line }, k) => worseQuestions(one.window, names, line, hits[k] as number)),
+      );
+  asking.forEach(({ i }, k) => {
+    const [errors, signs] = [worse[2 * k] as number, worse[2 * k + 1] as number];
+    leases[i] = lease(hits[k] as number, errors, signs, (leases[i] as Lease).ttl_ms);
+  });
+  return leases;
+}
+
+function verdict(
+  { subject, score, window, after }: Case,
+  granted: Lease,
+  lines: Lines,
+  now: Moment,
+): Verdict {
+  const common = {
+    key: subject.key,
+    score: Math.round(score * 1e6) / 1e6,
+    requests_60s: hitsOf(window),
+    lease: granted,
+    improvesMs: improvesIn(after, lines, now),
+  };
+  if (subject.pin >= 0) return { ...common, tier: subject.pin, origin: 'pinned' };
+  if (after.tier > tierOf(score, lines.thresholds)) return { ...common, tier: after.tier, origin: 'held' };
+  return { ...common, tier: after.tier };
+}
+
+/** Whether the record must be told: a client in the best tier that has none written is in the best tier. */
+function differs({ subject, record, after }: Case): boolean {
+  if (record.tier !== after.tier) return record.tier >= 0 || after.tier > 0 || subject.pin >= 0;
+  return after.since.some((second, i) => second !== record.since[i]);
+}

@@ -1,0 +1,69 @@
+/**
+ * How much more a client may do before its score could reach the next line: the questions that search() answers with
+ * the model itself. The mix of requests staying as it is (hits), every answer being an error (errors), every request
+ * showing every sign (signs).
+ */
+import { features } from './features.ts';
+import type { Question } from './search.ts';
+import { hitsOf, moreErrors, moreHits, moreSigns, type Window } from './window.ts';
+
+/** The longest lease. */
+export const MOST = 1024;
+export const TTL_MS = 60_000;
+
+export interface Lease {
+  /** Most further hits that surely stay in this tier, 0…1024. */
+  hits: number;
+  /** Fewest further error answers, and fewest further requests with a sign, that could leave it, 1…1024. */
+  errors: number;
+  signs: number;
+  /** How long that holds, 1…60,000. */
+  ttl_ms: number;
+}
+
+/** For clients of whom nothing can change the tier: pinned, or in the worst one. */
+export const longest = (): Lease => ({ hits: MOST, errors: MOST, signs: MOST, ttl_ms: TTL_MS });
+/** For a model that is not monotone: ask at every step. */
+export const shortest = (): Lease => ({ hits: 1, errors: 1, signs: 1, ttl_ms: TTL_MS });
+
+type More = (window: Window, n: number) => Window;
+
+const ask = (window: Window, names: readonly string[], line: number, more: More, to: number): Question => ({
+  fill: (n, rows, at) => void features(more(window, n), names, rows, at),
+  line,
+  below: true,
+  from: 0,
+  to,
+});
+
+/** Whether a model sees hits alone: then errors and signs are hits, and there is nothing more to ask. */
+export const hitsOnly = (names: readonly string[]): boolean => names.every((name) => name === 'requests_60s');
+
+/** @param line the score at which the next tier begins; the window's own score is below it */
+export function hitsQuestion(window: Window, names: readonly string[], line: number): Question {
+  const question = ask(window, names, line, moreHits, MOST + 1);
+  if (!hitsOnly(names)) return question;
+  const hits = hitsOf(window);
+  return { ...question, fill: (n, rows, at) => void rows.fill(hits + n, at, at + names.length) };
+}
+
+/**
+ * Requests that are errors or show signs are hits too, so they cannot take longer to reach the line than hits alone:
+ * the answer to that question bounds these two.
+ */
+export function worseQuestions(
+  window: Window,
+  names: readonly string[],
+  line: number,
+  hits: number,
+): [Question, Question] {
+  return [ask(window, names, line, moreErrors, hits + 1), ask(window, names, line, moreSigns, hits + 1)];
+}
+
+/** @param hits the answer to hitsQuestion; errors and signs: those to worseQuestions */
+export function lease(hits: number, errors: number, signs: number, ttlMs: number): Lease {
+  const fewest = (n: number): number => Math.min(MOST, n + 1);
+  return { hits, errors: fewest(errors), signs: fewest(signs), ttl_ms: clampTtl(ttlMs) };
+}
+
+export const clampTtl = (ms: number): number => Math.max(1, Math.min(TTL_MS, Math.floor(ms)));

@@ -1,0 +1,46 @@
+/**
+ * Bisection for many clients at once: one call of the model per step, whatever the number of clients, because a call
+ * of TensorFlow.js costs the same for one row and for five hundred.
+ */
+import type { Model } from './model.ts';
+
+/** What the search needs of a model. */
+export type Scores = Pick<Model, 'features' | 'score'>;
+
+/** One question: for how long does something hold? */
+export interface Question {
+  /** Writes the features for a value of x into `rows` from index `at` on. */
+  fill(x: number, rows: Float64Array, at: number): void;
+  /** A score at or above the line is above. */
+  line: number;
+  /** Looked for: the last x at which the score is still below (or above) the line. */
+  below: boolean;
+  /** It holds at `from`; it is taken not to hold at `to`. */
+  from: number;
+  to: number;
+}
+
+/**
+ * @param questions each monotone in x between `from` and `to`
+ * @returns for each the largest x, from ≤ x < to, for which it holds; ⌈log2(to - from)⌉ evaluations at most
+ */
+export async function search(model: Scores, questions: readonly Question[]): Promise<number[]> {
+  const width = model.features.length;
+  const low = questions.map((question) => question.from);
+  const high = questions.map((question) => question.to);
+  let open = questions.map((_, i) => i).filter((i) => (high[i] as number) - (low[i] as number) > 1);
+  const rows = new Float64Array(open.length * width);
+  while (open.length > 0) {
+    const middle = (i: number): number => ((low[i] as number) + (high[i] as number)) >> 1;
+    open.forEach((i, k) => (questions[i] as Question).fill(middle(i), rows, k * width));
+    const scored = model.score(rows.subarray(0, open.length * width), open.length);
+    const scores = scored instanceof Promise ? await scored : scored;
+    open.forEach((i, k) => {
+      const { line, below } = questions[i] as Question;
+      if ((scores[k] as number) < line === below) low[i] = middle(i);
+      else high[i] = middle(i);
+    });
+    open = open.filter((i) => (high[i] as number) - (low[i] as number) > 1);
+  }
+  return low;
+}
