@@ -69,7 +69,7 @@ function holds(pid: string, inodes: Set<string>): boolean {
 /** The program and its first words, without control characters. */
 function commandOf(pid: string): string {
   const words = read(`/proc/${pid}/cmdline`).split('\0').filter(Boolean).slice(0, 4).join(' ');
-  return (words || read(`/proc/${pid}/comm`).trim()).replace(/[^\x20-\x7e]/g, '?').slice(0, 100);
+  return (words || read(`/proc/${pid}/comm`).trim()).replace(/[^\x20-\x7e]/g, '?').slice(0, 80);
 }
 
 function read(file: string): string {

@@ -1,18 +1,22 @@
 /** What the launcher says, and where: the standard output that it shares with the processes it starts. */
+import { spawnSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 
-/**
- * Standard output and error for this process and its children. Where one is a file it is opened again for
- * appending: nginx opens /dev/stdout by itself, and without O_APPEND two writers overwrite each other's lines.
- */
-export const streams = { out: appending(1), err: appending(2) };
+for (const fd of [1, 2]) appendOnly(fd);
 
-function appending(fd: number): number {
+/**
+ * Where standard output is a file, all who write to it must append, or nginx, which opens /dev/stdout by itself,
+ * and the others overwrite each other's lines. The flag belongs to the open file that we share with our parent and
+ * our children; Node cannot set it, but coreutils' dd sets it on the output that it inherits (oflag=append).
+ */
+function appendOnly(fd: number): void {
   try {
-    return fstatSync(fd).isFile() ? openSync(`/proc/self/fd/${fd}`, 'a') : fd;
+    if (!fstatSync(fd).isFile()) return;
   } catch {
-    return fd;
+    return;
   }
+  const stdio = ['ignore', fd, 'ignore'] as const;
+  spawnSync('dd', ['if=/dev/null', 'oflag=append', 'conv=notrunc', 'status=none'], { stdio: [...stdio] });
 }
 
 /** Says something that happened, once. */
@@ -23,7 +27,7 @@ export function say(text: string): void {
 /** Prints text as it is. A closed terminal is no reason to stop serving. */
 export function print(text: string): void {
   try {
-    writeSync(streams.out, text);
+    writeSync(1, text);
   } catch {
     // nobody reads any more
   }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../config/paths.ts';
 import { which } from './find.mjs';
 import type { PartSpec } from './parts.ts';
-import { say, streams } from './say.ts';
+import { say } from './say.ts';
 import type { User } from './user.ts';
 
 const READY_WITHIN_MS = 20_000;
@@ -85,7 +85,7 @@ export class Part {
     // A group of its own: Ctrl-C in the terminal reaches only the launcher, which ends everything in order, and
     // what a process leaves behind (nginx's workers) can be ended by its group. Output is inherited, not piped:
     // a pipe through Node that is not emptied fast enough would block nginx.
-    const stdio = ['ignore', streams.out, streams.err] as const;
+    const stdio = ['ignore', 'inherit', 'inherit'] as const;
     const child = spawn(program, words, { cwd: root, detached: true, stdio: [...stdio], ...as });
     this.#child = child;
     this.#exited = new Promise((resolve) => {

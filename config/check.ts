@@ -1,0 +1,46 @@
+/** `npm run check [-- FILE]`: says whether a configuration is good, and where and how it is not. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { findNginx } from '../launch/find.mjs';
+import { nginxProblem } from '../launch/tryout.ts';
+import { configFile } from './paths.ts';
+import { ConfigError, readConfig } from './read.ts';
+import type { Config } from './schema.ts';
+
+function check(args: readonly string[]): number {
+  const [option, ...more] = args;
+  if (option?.startsWith('-') || more.length > 0) {
+    console.error('usage: npm run check [-- FILE]');
+    return 2;
+  }
+  const file = configFile(option);
+  try {
+    const config = readConfig(file);
+    const nginx = checkWithNginx(config);
+    console.log(`${relative(process.cwd(), file) || file}: good (${nginx})`);
+    return 0;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    if (error instanceof ConfigError) console.error(`${error.problems.length} to correct`);
+    return 1;
+  }
+}
+
+/** Renders into a folder of its own, logs included, and asks nginx. */
+function checkWithNginx(config: Config): string {
+  const nginx = findNginx();
+  if (!nginx) return 'nginx was not asked: there is none with Lua here';
+  const run = mkdtempSync(join(tmpdir(), 'scoregate-check-'));
+  try {
+    writeFileSync(join(run, 'secret'), '0'.repeat(64), { mode: 0o600 });
+    const logs = { ...config.logs, access: 'run/access.log', error: 'run/error.log' };
+    const problem = nginxProblem({ ...config, logs }, { run, nginx, user: null });
+    if (problem !== null) throw new Error(`nginx refuses it: ${problem}`);
+    return `nginx ${nginx.version.join('.')} agrees`;
+  } finally {
+    rmSync(run, { recursive: true, force: true });
+  }
+}
+
+process.exitCode = check(process.argv.slice(2));
