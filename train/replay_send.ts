@@ -34,13 +34,13 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PROPFIND
 
 class ClosedUnused extends Error {}
 
-/** node:http writes header fields and targets as Latin-1: one character per byte. */
+/** node:http writes header fields as Latin-1: one character per byte. */
 const wire = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 const field = (text: string): string => wire(text).replace(/[\x00-\x1f\x7f]/g, ' ');
-/** Blanks and control characters, which nginx refuses, are percent-encoded. */
+/** Percent-encodes blanks and controls, which nginx refuses, and bytes beyond ASCII, which the demo backend does. */
 const target = (text: string): string =>
   wire(text).replace(
-    /[\x00-\x20\x7f]/g,
+    /[^\x21-\x7e]/g,
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   );
 

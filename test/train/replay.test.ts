@@ -134,7 +134,7 @@ test('each request is sent as the log has it, from its client, without a body', 
   ]);
   const done = await outcomes(url, file);
   const [post, head] = ['POST', 'HEAD'].map((method) => seen.find((request) => request.method === method));
-  assert.equal(post?.url, `/a%20b?c=${Buffer.from('ä').toString('latin1')}%20d`);
+  assert.equal(post?.url, '/a%20b?c=%C3%A4%20d');
   const { headers } = post;
   assert.deepEqual(
     [
