@@ -49,8 +49,11 @@ export function parseConfig(text: string, name: string, overrides: Overrides = {
   }
   const data: unknown = merge(toPlain(document, name), overrides);
   const found = fits(data) ? rules(data) : problemsOf(fits.errors ?? []);
-  if (found.length > 0)
-    throw new ConfigError(found.map((problem) => where(problem, name, document, lines, overrides)));
+  if (found.length > 0) {
+    const told = found.map((problem) => ({ ...problem, line: lineOf(document, lines, problem.path) }));
+    told.sort((a, b) => a.line - b.line);
+    throw new ConfigError(told.map((problem) => sentence(problem, name, overrides)));
+  }
   const config = data as Config;
   return { ...config, model: isAbsolute(config.model) ? config.model : join(root, config.model) };
 }
@@ -85,21 +88,15 @@ function isGroup(value: unknown): value is Record<string, unknown> {
 
 function merge(base: unknown, over: unknown): unknown {
   if (over === undefined) return base;
-  if (!isGroup(base) || !isGroup(over)) return structuredClone(over);
+  if (!isGroup(over)) return structuredClone(over);
+  // No options must not hide that the file holds something else than keys.
+  if (!isGroup(base)) return Object.keys(over).length === 0 ? base : structuredClone(over);
   const keys = new Set([...Object.keys(base), ...Object.keys(over)]);
   return Object.fromEntries([...keys].map((key) => [key, merge(base[key], over[key])]));
 }
 
-function where(
-  problem: Problem,
-  name: string,
-  document: Document,
-  lines: LineCounter,
-  overrides: Overrides,
-): string {
-  const place = overridden(overrides, problem.path)
-    ? 'option'
-    : `${name}:${lineOf(document, lines, problem.path)}`;
+function sentence(problem: Problem & { line: number }, name: string, overrides: Overrides): string {
+  const place = overridden(overrides, problem.path) ? 'option' : `${name}:${problem.line}`;
   return `${place}: ${pathText(problem.path)}: ${problem.text}`;
 }
 

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after } from 'node:test';
+import { parseConfig } from '../../config/read.ts';
+import { render, renderTexts } from '../../config/render.ts';
+import { findNginx } from '../../launch/find.mjs';
+import { nginxProblem } from '../../launch/tryout.ts';
+
+const found = findNginx();
+assert.ok(found, 'npm test installs an nginx with Lua');
+const nginx = found;
+const folder = mkdtempSync(join(tmpdir(), 'scoregate-render-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** A run folder of its own, with a secret. */
+function runFolder(name: string): string {
+  const run = join(folder, name);
+  mkdirSync(run);
+  writeFileSync(join(run, 'secret'), 'a'.repeat(64));
+  return run;
+}
+
+function texts(yaml: string): { nginxConf: string; gateway: Record<string, unknown> } {
+  const rendering = renderTexts(parseConfig(yaml, 'x.yaml'), '/run-folder', { nginx });
+  return {
+    nginxConf: rendering.nginxConf,
+    gateway: JSON.parse(rendering.gatewayJson) as Record<string, unknown>,
+  };
+}
+
+const block = (text: string, start: string): string =>
+  text.slice(text.indexOf(start)).split('\n  }\n', 1)[0] ?? '';
+
+test('nginx accepts what is rendered, for configurations of all kinds', () => {
+  const files = [
+    '',
+    'mode: observe\nheaders: { tier: true, score: true }\nworkers: 3',
+    'listen: { address: "::", port: 15380 }\nadmin: "[::1]:15381"',
+    'listen: { proxy_protocol: true }\ntrusted_proxies: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1]',
+    'logs: { access: off, stdout: false, error: run/deep/er/error.log }',
+    'tiers:\n- { name: a, backends: ["[::1]:81", "127.0.0.1:82"] }\n- { name: b, backends: ["127.0.0.1:82"] }\n' +
+      'default_tier: b\nhysteresis: { hold_s: [1] }\nredis: memory',
+  ];
+  for (const [i, yaml] of files.entries()) {
+    const config = parseConfig(yaml, 'x.yaml');
+    assert.equal(nginxProblem(config, { run: runFolder(`good-${i}`), nginx, user: null }), null, yaml);
+  }
+});
+
+test('what nginx itself refuses is reported, and the try-out leaves nothing behind', () => {
+  const run = runFolder('refused');
+  const yaml =
+    'tiers:\n- { name: fast, backends: ["no-such-host.invalid:80"] }\n- { name: standard, backends: ["127.0.0.1:81"] }\nhysteresis: { hold_s: [1] }';
+  assert.match(
+    nginxProblem(parseConfig(yaml, 'x.yaml'), { run, nginx, user: null }) ?? '',
+    /no-such-host\.invalid/,
+  );
+  assert.throws(() => statSync(join(run, 'tryout')));
+});
+
+test('gateway.json holds what the Lua modules read', () => {
+  const { gateway } = texts(
+    'mode: observe\nworkers: 2\nlisten: { port: 9000 }\nscorer: { listen: "[::1]:5001" }',
+  );
+  assert.match(String(gateway['gateway']), /^[A-Za-z0-9._-]{1,32}-9000$/);
+  delete gateway['gateway'];
+  const observations = String(gateway['observations_file']);
+  assert.match(observations, /^\/.*\/config\/observations\.json$/);
+  assert.ok(statSync(observations).isFile());
+  delete gateway['observations_file'];
+  assert.deepEqual(gateway, {
+    tiers: ['fast', 'standard', 'slow'],
+    default_tier: 1,
+    mode: 'observe',
+    clients: 100000,
+    newcomers: 16384,
+    queue: 2048,
+    wait_ms: 25,
+    timeout_ms: 250,
+    scorer: { host: '::1', port: 5001 },
+    secret_file: '/run-folder/secret',
+    holds_s: [120, 600],
+    workers: 2,
+  });
+});
+
+test("a tier's upstream has its own backends, and as backups the next worse tiers before the better ones", () => {
+  const { nginxConf } = texts('');
+  const servers = (name: string): string[] =>
+    [
+      ...block(nginxConf, `upstream ${name} {`).matchAll(/server (\S+?)(?: backup weight=(\d+))? max_fails/g),
+    ].map(([, server, weight]) => `${server} ${weight ?? 'own'}`);
+  assert.deepEqual(servers('fast'), ['127.0.0.1:8081 own', '127.0.0.1:8082 1000', '127.0.0.1:8083 1']);
+  assert.deepEqual(servers('standard'), ['127.0.0.1:8082 own', '127.0.0.1:8083 1000', '127.0.0.1:8081 1']);
+  assert.deepEqual(servers('slow'), ['127.0.0.1:8083 own', '127.0.0.1:8082 1000', '127.0.0.1:8081 1']);
+});
+
+test('with eight tiers the weights of the backups still fit', () => {
+  const tiers = Array.from({ length: 8 }, (_, i) => `- { name: t${i}, backends: ["127.0.0.1:${81 + i}"] }`);
+  const yaml = `tiers:\n${tiers.join('\n')}\ndefault_tier: t3\nhysteresis: { hold_s: [1,1,1,1,1,1,1] }`;
+  const weights = [...texts(yaml).nginxConf.matchAll(/weight=(\d+)/g)].map(([, weight]) => Number(weight));
+  assert.equal(weights.length, 56);
+  assert.ok(Math.max(...weights) <= 1e7 && Math.min(...weights) === 1);
+});
+
+test('nobody is believed about the client when no proxy is trusted', () => {
+  assert.doesNotMatch(texts('').nginxConf, /set_real_ip_from|real_ip_header/);
+  assert.match(
+    texts('trusted_proxies: [10.0.0.0/8]').nginxConf,
+    /set_real_ip_from 10\.0\.0\.0\/8;\s+real_ip_header X-Forwarded-For;\s+real_ip_recursive on;/,
+  );
+});
+
+test('the verdict goes to clients only where configured, and never comes in from them', () => {
+  const off = texts('').nginxConf;
+  assert.doesNotMatch(off, /add_header/);
+  assert.match(off, /proxy_set_header X-Tier "";\s+proxy_set_header X-Score "";/);
+  assert.match(texts('headers: { tier: true }').nginxConf, /add_header X-Tier \$tier always;/);
+});
+
+test('the access log goes to the file, to standard output, to both or to neither', () => {
+  const targets = (yaml: string, stdout = true): string[] =>
+    [
+      ...renderTexts(parseConfig(yaml, 'x.yaml'), '/r', { nginx, stdout }).nginxConf.matchAll(
+        /access_log (\S+) scoregate/g,
+      ),
+    ].map(([, target]) => target ?? '');
+  assert.deepEqual(targets(''), ['"/r/access.log"', '/dev/stdout']);
+  assert.deepEqual(targets('', false), ['"/r/access.log"']);
+  assert.deepEqual(targets('logs: { access: off }'), ['/dev/stdout']);
+  assert.deepEqual(targets('logs: { access: off, stdout: false }'), []);
+  assert.deepEqual(targets('logs: { access: /var/log/x.log, stdout: false }'), ['"/var/log/x.log"']);
+});
+
+test('the files are written whole, into a folder of their own when only tried out', () => {
+  const run = runFolder('written');
+  const paths = render(parseConfig('', 'x.yaml'), run, { nginx, folder: join(run, 'elsewhere') });
+  assert.equal(paths.nginxConf, join(run, 'elsewhere/nginx.conf'));
+  assert.match(readFileSync(paths.nginxConf, 'utf8'), /SCOREGATE_GATEWAY=.*\/elsewhere\/gateway\.json/);
+  assert.throws(() => statSync(join(run, 'nginx.conf')));
+});
+
+test('a folder whose name nginx would read as syntax is refused with a reason', () => {
+  const config = parseConfig('', 'x.yaml');
+  assert.throws(() => renderTexts(config, '/a $dir', { nginx }), /characters that nginx reads as syntax/);
+});
+
+test('the workers run as the user that is named, and as nobody else', () => {
+  const config = parseConfig('', 'x.yaml');
+  assert.doesNotMatch(renderTexts(config, '/r', { nginx, user: null }).nginxConf, /^user /m);
+  const user = { name: 'www-data', uid: 33, gid: 33 };
+  assert.match(renderTexts(config, '/r', { nginx, user }).nginxConf, /^user www-data;$/m);
+});
