@@ -131,12 +131,10 @@ function M.access()
     local asked = asks.ask(CLASS[state], i, c, now)
     if worth_waiting(state, asked) then
         clients.unlock()
-        forwarded.look()
         return route.send(r, wait(r, family, a, b, ordinal, now))
     end
     local tier, origin, score = route.settle(c, state == NONE and DEFAULT or STALE)
     clients.unlock()
-    forwarded.look()
     return route.send(r, tier, origin, score)
 end
 
@@ -161,6 +159,7 @@ function M.log()
         end
     end
     clients.unlock()
+    forwarded.look()
 end
 
 return M

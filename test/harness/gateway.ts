@@ -14,6 +14,7 @@ import { root } from '../../config/paths.ts';
 import { readConfig } from '../../config/read.ts';
 import { render } from '../../config/render.ts';
 import { findNginx, findRedis } from '../../launch/find.mjs';
+import { writeModel } from '../scorer/models.ts';
 
 type Overrides = Record<string, unknown>;
 export interface Options {
@@ -132,6 +133,8 @@ export class Gateway {
       ? readFileSync(join(sharing.run, 'secret'), 'utf8')
       : randomBytes(32).toString('hex');
     writeFileSync(join(this.run, 'secret'), secret, { mode: 0o600 });
+    // A model whose lines are known: 0.5 at 200 requests a minute.
+    writeModel(join(this.run, 'model'), { middle: 200 });
     this.configure({});
     const redisPort = String(port + 3);
     this.redis = new Part(
@@ -183,7 +186,7 @@ export class Gateway {
       redis: `redis://127.0.0.1:${port + 3}`,
       headers: { tier: true, score: true },
       logs: { access: join(this.run, 'access.log'), error: join(this.run, 'error.log'), stdout: false },
-      model: join(root, 'model'),
+      model: join(this.run, 'model'),
       ...config,
       ...changed,
     };

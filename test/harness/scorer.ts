@@ -2,10 +2,15 @@
 import { createServer, type Server } from 'node:http';
 
 export type Behaviour = 'well' | 'garbage' | 'late' | 'lost answer' | 'error';
+interface Reported {
+  ip: string;
+  hits?: [number, number][];
+  [observation: string]: unknown;
+}
 interface Report {
   sender: string;
   seq: number;
-  clients: { ip: string; hits?: [number, number][] }[];
+  clients: Reported[];
 }
 
 export class FakeScorer {
@@ -16,6 +21,8 @@ export class FakeScorer {
   repeated = 0;
   /** Clients that had more hits than `line` are slow. */
   line = Infinity;
+  /** What was last reported of each client with a hit. */
+  readonly reports = new Map<string, Reported>();
   readonly #last = new Map<string, number>();
   readonly #clients = new Map<string, number>();
   readonly #server: Server;
@@ -42,6 +49,7 @@ export class FakeScorer {
     const fresh = report.seq > (this.#last.get(report.sender) ?? 0);
     this.#last.set(report.sender, Math.max(report.seq, this.#last.get(report.sender) ?? 0));
     if (!fresh) this.repeated++;
+    for (const client of report.clients) if (client.hits) this.reports.set(client.ip, client);
     const verdicts = report.clients.map(({ ip, hits = [] }) => {
       const n = fresh ? hits.reduce((sum, [, count]) => sum + count, 0) : 0;
       this.hits += n;

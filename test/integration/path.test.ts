@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import test, { after, before } from 'node:test';
 import { load } from '../harness/load.ts';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
@@ -54,9 +53,9 @@ test('a forged X-Forwarded-For changes nothing when the peer is not trusted', as
   gateway.configure({ trusted_proxies: ['192.0.2.1/32'] });
   gateway.reload();
   await new Promise((resolve) => setTimeout(resolve, 1000));
-  for (let i = 0; i < 30; i++) await (await gateway.get('/forged', `198.51.100.${100 + i}`)).arrayBuffer();
+  for (let i = 0; i < 100; i++) await (await gateway.get('/forged', `198.51.100.${100 + i}`)).arrayBuffer();
   const lines = (await gateway.log()).filter((line) => line.uri === '/forged');
-  assert.equal(lines.length, 30);
+  assert.equal(lines.length, 100);
   assert.deepEqual([...new Set(lines.map((line) => line.client))], ['127.0.0.1']);
   const warnings = gateway.errors().match(/sends X-Forwarded-For for many clients/g) ?? [];
   assert.equal(warnings.length, 1);
@@ -64,23 +63,6 @@ test('a forged X-Forwarded-For changes nothing when the peer is not trusted', as
   gateway.configure({});
   gateway.reload();
   await new Promise((resolve) => setTimeout(resolve, 1000));
-});
-
-test('the gateway observes targets as test/vectors/targets.json says, which holds for TypeScript too', async () => {
-  const file = new URL('../vectors/targets.json', import.meta.url);
-  const vectors = JSON.parse(readFileSync(file, 'utf8')) as { target: string; asset: boolean; bit: number }[];
-  for (const [i, { target }] of vectors.entries())
-    await (await gateway.get(target.replace(/#.*/, ''), `203.0.113.${i + 1}`)).arrayBuffer();
-  await gateway.drained();
-  for (const [i, { target, asset, bit }] of vectors.entries()) {
-    const verdict = await gateway.verdict(`203.0.113.${i + 1}`);
-    const window = verdict['window'] as { counts: Record<string, number>; bitmaps: Record<string, string> };
-    assert.equal(window.counts['assets'] ?? 0, asset ? 1 : 0, target);
-    const bits = BigInt.asUintN(64, 1n << BigInt(bit))
-      .toString(16)
-      .padStart(16, '0');
-    assert.equal(window.bitmaps['paths'], bits, target);
-  }
 });
 
 test('what the response adds is counted too, and a client that gathers errors is asked about again', async () => {
