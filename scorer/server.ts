@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { LogController } from 'fastify';
 import { pino } from 'pino';
 import { ConfigError, readConfig } from '../config/read.ts';
 import type { Config } from '../config/schema.ts';
@@ -96,7 +97,7 @@ async function main(): Promise<void> {
       trustedProxies: config.trusted_proxies,
       refusal: () => takeover.refusal,
     },
-    { loggerInstance: log, disableRequestLogging: true },
+    { loggerInstance: log, logController: new LogController({ disableRequestLogging: true }) },
   );
   stopOn(
     ['SIGTERM', 'SIGINT'],

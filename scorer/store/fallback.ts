@@ -215,7 +215,7 @@ export class FallbackStore implements WindowStore {
     }
     this.mode = 'redis';
     const seconds = Math.round((performance.now() - this.#since) / 100) / 10;
-    this.#log.info({ seconds, replayed: this.replayed - before, dropped: this.dropped }, 'Redis counts');
+    this.#log.info({ seconds, replayed: this.replayed - before, dropped: this.dropped }, 'counting in Redis');
   }
 
   async #replay(waiting: Waiting): Promise<void> {

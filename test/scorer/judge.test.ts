@@ -1,0 +1,192 @@
+/** Tiers and leases, with models that are only a function: what is promised is compared with what then happens. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { judge, type Judging, type Subject } from '../../scorer/judge.ts';
+import { emptyRecord, type ClientRecord } from '../../scorer/store/record.ts';
+import type { Lines } from '../../scorer/tier.ts';
+import { addHits, addObserved } from '../../scorer/window.ts';
+import { fakeModel } from './models.ts';
+
+const NOW = 1_700_000_000;
+const LINES: Lines = { thresholds: [0.35, 0.7], margin: 0.05, holds: [120, 600] };
+// sigmoid(3 ln((1+r)/101)) reaches 0.35 with the 82nd and 0.7 with the 133rd request, 0.3 with the 76th.
+const [STANDARD, SLOW] = [82, 133];
+
+function record(hits: [age: number, n: number][], more: Partial<ClientRecord> = {}): ClientRecord {
+  const made = { ...emptyRecord(2), last: NOW, ...more };
+  for (const [age, n] of hits) addHits(made.track, NOW - age, n);
+  return made;
+}
+
+const subject = (record: ClientRecord | null, more: Partial<Subject> = {}): Subject => ({
+  key: 'a',
+  record,
+  reported: -1,
+  pin: -1,
+  ...more,
+});
+
+async function one(who: Subject, { model = fakeModel() as Judging, lines = LINES, now = NOW, ms = 0 } = {}) {
+  const { verdicts, held } = await judge(model, [who], lines, { s: now, ms });
+  const [verdict] = verdicts;
+  assert.ok(verdict);
+  return { ...verdict, write: held[0] };
+}
+
+test('the score alone decides for a client without a past', async () => {
+  assert.equal((await one(subject(record([[0, STANDARD - 1]])))).tier, 0);
+  assert.equal((await one(subject(record([[0, STANDARD]])))).tier, 1);
+  assert.equal((await one(subject(record([[0, SLOW]])))).tier, 2);
+});
+
+test('a lease of hits ends exactly before the request that crosses the line', async () => {
+  for (const hits of [0, 1, 17, 60, 80, 81]) {
+    const { lease } = await one(subject(record(hits === 0 ? [] : [[0, hits]])));
+    assert.equal(lease.hits, STANDARD - 1 - hits, `${hits} hits`);
+    assert.equal((await one(subject(record([[0, hits + lease.hits]])))).tier, 0);
+    assert.equal((await one(subject(record([[0, hits + lease.hits + 1]])))).tier, 1);
+  }
+});
+
+test('for a model that sees hits alone, error answers and signs are hits', async () => {
+  const { lease } = await one(subject(record([[0, 60]])));
+  assert.deepEqual([lease.hits, lease.errors, lease.signs], [21, 22, 22]);
+});
+
+test('a lease is at most 1,024, and that in the worst tier', async () => {
+  const { lease } = await one(subject(record([[0, 5]])), { model: fakeModel({ middle: 1e6 }) });
+  assert.deepEqual([lease.hits, lease.errors, lease.signs], [1024, 1024, 1024]);
+  const worst = await one(subject(record([[0, 500]])));
+  assert.deepEqual([worst.lease.hits, worst.lease.errors, worst.lease.signs], [1024, 1024, 1024]);
+});
+
+/** 4xx count threefold, POSTs fivefold. */
+const minding: Judging = {
+  features: ['requests_60s', 'errors_4xx', 'other_methods'],
+  thresholds: LINES.thresholds,
+  monotone: true,
+  score: (rows, n) =>
+    Float64Array.from({ length: n }, (_, i) => {
+      const [requests = 0, errors = 0, posts = 0] = rows.subarray(3 * i, 3 * i + 3);
+      return 1 - Math.exp(-(requests + 3 * errors + 5 * posts) / 200);
+    }),
+};
+
+test('a model that minds errors and signs gives shorter leases of those, found with the model itself', async () => {
+  const made = record([[0, 20]]);
+  const { lease } = await one(subject(made), { model: minding });
+  // 0.35 needs 86.2 points; 20 are there: 66 hits stay below, 17 errors at 4 points cross, 12 POSTs at 6 do.
+  assert.deepEqual([lease.hits, lease.errors, lease.signs], [66, 17, 12]);
+});
+
+test('the mix of requests stays as it is while hits are counted up', async () => {
+  const made = record([[0, 10]]);
+  addObserved(made.track, NOW, { counts: { errors_4xx: 10 }, bitmaps: {} });
+  const { lease } = await one(subject(made), { model: minding });
+  assert.equal(lease.hits, 11); // 4 points a request: 21 requests stay below 86.2
+});
+
+test('a model that is not monotone gets leases of 1', async () => {
+  const { lease } = await one(subject(record([[0, 5]])), { model: { ...fakeModel(), monotone: false } });
+  assert.deepEqual([lease.hits, lease.errors, lease.signs], [1, 1, 1]);
+});
+
+test('a lease takes at most 16 evaluations a question, however many clients there are', async () => {
+  const model = fakeModel();
+  const subjects = Array.from({ length: 300 }, (_, i) => subject(record([[0, 1 + (i % 80)]])));
+  await judge(model, subjects, LINES, { s: NOW, ms: 0 });
+  assert.ok(model.calls <= 1 + 16, `${model.calls} calls`);
+});
+
+test('getting worse is immediate, getting better takes the hold from the last second at which the score had not fallen', async () => {
+  const flood: [number, number][] = [
+    [3, 100],
+    [0, 100],
+  ];
+  const first = await one(subject(record(flood)));
+  assert.equal(first.tier, 2);
+  // 100 hits are left after 57 s (score 0.49), none after 60: 0.65 is last reached after 56 s, 0.30 after 59.
+  assert.deepEqual(first.write, { key: 'a', tier: 2, since: [NOW + 59, NOW + 56] });
+  const since = [...(first.write?.since ?? [])];
+  const later = async (s: number) => one(subject(record([], { tier: 2, since })), { now: s });
+  assert.equal((await later(NOW + 56 + 599)).tier, 2);
+  assert.equal((await later(NOW + 56 + 599)).origin, 'held');
+  const freed = await later(NOW + 56 + 600);
+  assert.equal(freed.tier, 0, 'the hold of the better line ended before');
+  assert.deepEqual(freed.write, { key: 'a', tier: 0, since: [0, 0] });
+});
+
+test('between line and margin a client stays, and its hold begins anew', async () => {
+  const before = { tier: 1, since: [NOW - 119, 0] };
+  const inside = await one(subject(record([[0, 78]], before)));
+  assert.equal(inside.tier, 1);
+  assert.deepEqual(inside.write?.since, [NOW + 59, 0]);
+  const below = await one(subject(record([[0, 70]], before)));
+  assert.equal(below.tier, 1);
+  assert.equal(below.write, undefined);
+  assert.equal((await one(subject(record([[0, 70]], { tier: 1, since: [NOW - 120, 0] })))).tier, 0);
+});
+
+test('a held client that reaches the line again has a lease up to the next worse line', async () => {
+  const held = await one(subject(record([[0, 10]], { tier: 1, since: [NOW - 5, 0] })));
+  assert.equal(held.tier, 1);
+  assert.equal(held.lease.hits, SLOW - 1 - 10);
+});
+
+test('ttl_ms ends when the tier would improve without more hits, and is at most 60 s', async () => {
+  const soon = await one(subject(record([], { tier: 1, since: [NOW - 100, 0] })), { ms: 250 });
+  assert.equal(soon.lease.ttl_ms, 19_750);
+  assert.equal(
+    (await one(subject(record([], { tier: 1, since: [NOW - 100, 0] })), { now: NOW + 20 })).tier,
+    0,
+  );
+  assert.equal((await one(subject(record([[0, 500]])))).lease.ttl_ms, 60_000);
+  assert.equal((await one(subject(record([[0, 1]])))).lease.ttl_ms, 60_000);
+});
+
+test('without holds nothing is held, and ttl_ms is when the score falls below the line', async () => {
+  const lines: Lines = { ...LINES, holds: [0, 0] };
+  const flood = record([[40, 100]]);
+  const { tier, lease } = await one(subject(flood), { lines });
+  assert.deepEqual([tier, lease.ttl_ms], [1, 20_000]);
+  assert.equal(
+    (await one(subject({ ...flood, tier: 1, since: [NOW + 19, 0] }), { lines, now: NOW + 20 })).tier,
+    0,
+  );
+});
+
+test('a lost record comes back with the tier that the gateway holds, for a whole hold', async () => {
+  const back = await one(subject(null, { reported: 2 }));
+  assert.deepEqual([back.tier, back.origin], [2, 'held']);
+  assert.deepEqual(back.write, { key: 'a', tier: 2, since: [NOW, NOW] });
+  const known = await one(subject(record([], { tier: 0 }), { reported: 2 }));
+  assert.equal(known.tier, 0, 'a record that says better is right');
+});
+
+test('a pinned client has the pinned tier, the longest lease, and no past when the pin is gone', async () => {
+  const pinned = await one(subject(record([[0, 500]]), { pin: 0, reported: 0 }));
+  assert.deepEqual([pinned.tier, pinned.origin, pinned.lease.hits], [0, 'pinned', 1024]);
+  const quiet = await one(subject(record([[0, 1]]), { pin: 2, reported: 2 }));
+  assert.deepEqual(quiet.write, { key: 'a', tier: 0, since: [0, 0] });
+});
+
+test('a client in the best tier needs no record of that', async () => {
+  assert.equal((await one(subject(record([[0, 1]])))).write, undefined);
+});
+
+test('many clients are judged as each alone would be', async () => {
+  const subjects = Array.from({ length: 100 }, (_, i) =>
+    subject(record([[i % 50, 2 * i]], i % 3 === 0 ? { tier: i % 2, since: [NOW - i, 0] } : {})),
+  );
+  const { verdicts } = await judge(fakeModel(), subjects, LINES, { s: NOW, ms: 0 });
+  for (const [i, who] of subjects.entries()) {
+    const { write: _, ...alone } = await one(who);
+    assert.deepEqual(verdicts[i], alone);
+  }
+});
+
+test('a model that answers later is waited for', async () => {
+  const model = fakeModel();
+  const slow: Judging = { ...model, score: async (rows, n) => model.score(rows, n) };
+  assert.equal((await one(subject(record([[0, 60]])), { model: slow })).lease.hits, 21);
+});
