@@ -90,9 +90,14 @@ const RETRAIN = 'run "npm run train" to write the model again';
 export const sha256 = (bytes: Uint8Array | string): string =>
   createHash('sha256').update(bytes).digest('hex');
 
-/** The version of a model: what it computes, and nothing else, decides it. */
-export function versionOf(modelJson: Uint8Array | string, weights: Uint8Array): string {
-  return createHash('sha256').update(weights).update(modelJson).digest('hex').slice(0, 12);
+/** The version of a model: what it computes and where its lines are, and nothing else, decides it. */
+export function versionOf(
+  modelJson: Uint8Array | string,
+  weights: Uint8Array,
+  { features, scaling, thresholds }: Pick<Manifest, 'features' | 'scaling' | 'thresholds'>,
+): string {
+  const lines = JSON.stringify([features, scaling, thresholds]);
+  return createHash('sha256').update(weights).update(modelJson).update(lines).digest('hex').slice(0, 12);
 }
 
 export interface ModelFiles {
@@ -149,8 +154,8 @@ export async function readModelFiles(dir: string): Promise<ModelFiles> {
       throw new ModelError('MODEL_CHANGED', at(name), 'its sha256 is not the one in manifest.json', fix);
     }),
   )) as [Buffer, Buffer, Buffer];
-  if (versionOf(modelJson, weights) !== manifest.version) {
-    const reason = '/version is not that of model.json and weights.bin';
+  if (versionOf(modelJson, weights, manifest) !== manifest.version) {
+    const reason = '/version is not that of model.json, weights.bin and the manifest';
     throw new ModelError('MODEL_CHANGED', at('manifest.json'), reason, RETRAIN);
   }
   const golden = parse(at('golden.json'), goldenJson, Golden);

@@ -72,12 +72,15 @@ export function writeModel(dir: string, options: OneFeature = {}): string {
   const score = curve(options);
   const golden = JSON.stringify({ inputs, scores: inputs.map(([requests]) => score(requests as number)) });
   const hash = (data: Buffer | string): string => createHash('sha256').update(data).digest('hex');
+  const serving = {
+    features: ['requests_60s'],
+    scaling: [{ transform: 'log1p' as const, mean: Math.log1p(options.middle ?? 100), scale: 1 }],
+    thresholds: options.thresholds ?? [0.35, 0.7],
+  };
   const manifest = {
     format: 1,
-    version: versionOf(modelJson, weights),
-    features: ['requests_60s'],
-    scaling: [{ transform: 'log1p', mean: Math.log1p(options.middle ?? 100), scale: 1 }],
-    thresholds: options.thresholds ?? [0.35, 0.7],
+    version: versionOf(modelJson, weights, serving),
+    ...serving,
     data: {},
     metrics: {},
     seed: 1,

@@ -1,0 +1,103 @@
+/** A trained network → a model folder, whole or not at all. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  chmodSync,
+} from 'node:fs';
+import path from 'node:path';
+import type { LayersModel, io } from '@tensorflow/tfjs';
+import { loadModel } from '../scorer/model.ts';
+import { sha256, versionOf, type Manifest } from '../scorer/manifest.ts';
+
+export interface Contents {
+  model: LayersModel;
+  manifest: Omit<Manifest, 'format' | 'version' | 'files'>;
+  golden: { inputs: number[][]; scores: number[] };
+}
+
+const FILES = ['golden.json', 'manifest.json', 'model.json', 'weights.bin'];
+
+/** The network in the tfjs layers format: model.json's text and weights.bin's bytes. */
+async function serialized(model: LayersModel): Promise<{ modelJson: string; weights: Buffer }> {
+  let artifacts: io.ModelArtifacts | undefined;
+  await model.save({
+    save: (given: io.ModelArtifacts) => {
+      artifacts = given;
+      return Promise.resolve({ modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } });
+    },
+  });
+  if (!artifacts?.weightData || !artifacts.weightSpecs) throw new Error('TensorFlow.js saved no weights');
+  const data = artifacts.weightData;
+  const weights = Array.isArray(data)
+    ? Buffer.concat(data.map((part) => Buffer.from(part)))
+    : Buffer.from(data);
+  const modelJson = {
+    format: 'layers-model',
+    generatedBy: artifacts.generatedBy,
+    convertedBy: null,
+    modelTopology: artifacts.modelTopology,
+    weightsManifest: [{ paths: ['weights.bin'], weights: artifacts.weightSpecs }],
+  };
+  return { modelJson: `${JSON.stringify(modelJson)}\n`, weights };
+}
+
+/**
+ * Writes the four files beside `dir`, loads them as the scorer would, and renames them into place; the model that was
+ * there is kept as `dir.previous`. Returns the version.
+ * @throws ModelError if the scorer would refuse it; `dir` is then as it was
+ */
+export async function write(dir: string, { model, manifest, golden }: Contents): Promise<string> {
+  refuseOthers(dir);
+  const { modelJson, weights } = await serialized(model);
+  const goldenJson = `${JSON.stringify(golden)}\n`;
+  const version = versionOf(modelJson, weights, manifest);
+  const files = {
+    'model.json': sha256(modelJson),
+    'weights.bin': sha256(weights),
+    'golden.json': sha256(goldenJson),
+  };
+  mkdirSync(path.dirname(path.resolve(dir)), { recursive: true });
+  const made = mkdtempSync(`${path.resolve(dir)}.new-`);
+  try {
+    chmodSync(made, 0o755);
+    writeFileSync(path.join(made, 'model.json'), modelJson);
+    writeFileSync(path.join(made, 'weights.bin'), weights);
+    writeFileSync(path.join(made, 'golden.json'), goldenJson);
+    const whole: Manifest = { format: 1, version, ...manifest, files };
+    writeFileSync(path.join(made, 'manifest.json'), `${JSON.stringify(whole, null, 2)}\n`);
+    (await loadModel(made)).close();
+    swap(made, path.resolve(dir));
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+  return version;
+}
+
+/** A folder that holds something else than a model is not ours to replace. */
+function refuseOthers(dir: string): void {
+  if (!existsSync(dir)) return;
+  const others = readdirSync(dir).filter((name) => !FILES.includes(name));
+  if (others.length > 0) {
+    throw new Error(`${dir} holds ${others[0]}, which is no part of a model; give another folder with --out`);
+  }
+}
+
+/** Two renames: between them there is no model for an instant, which the scorer bridges with the one it runs. */
+function swap(made: string, dir: string): void {
+  const previous = `${dir}.previous`;
+  if (existsSync(dir)) {
+    rmSync(previous, { recursive: true, force: true });
+    renameSync(dir, previous);
+  }
+  try {
+    renameSync(made, dir);
+  } catch (error) {
+    if (existsSync(previous)) renameSync(previous, dir);
+    throw error;
+  }
+}
