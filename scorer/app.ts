@@ -33,6 +33,7 @@ export interface Context extends AppOptions {
 /** Options of the Fastify instance that the plugin needs: a wrong field is an error, not something to be mended. */
 export const SERVER_OPTIONS = {
   bodyLimit: 2 ** 20,
+  requestTimeout: 5000,
   logger: false,
   forceCloseConnections: true,
   return503OnClosing: false,

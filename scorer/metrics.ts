@@ -55,6 +55,18 @@ export class Metrics {
         },
       });
     };
+    /** What others count, looked up too. */
+    const counter = (name: string, help: string, value: () => number): void => {
+      new Counter({
+        name,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.reset();
+          this.inc(value());
+        },
+      });
+    };
     const store = new Gauge({
       name: 'scoregate_store',
       help: '1 for the window store in use.',
@@ -89,17 +101,17 @@ export class Metrics {
       () => service.outage().waiting,
     );
     gauge('scoregate_memory_clients', 'Clients remembered in memory.', () => service.memory.size);
-    gauge(
+    counter(
       'scoregate_memory_clients_forgotten_total',
       'Clients that went for want of room.',
       () => service.memory.forgotten,
     );
-    gauge(
+    counter(
       'scoregate_batches_replayed_total',
       'Reports given to Redis after it was down.',
       () => service.outage().replayed,
     );
-    gauge(
+    counter(
       'scoregate_batches_dropped_total',
       'Reports that Redis was never given.',
       () => service.outage().dropped,

@@ -1,12 +1,10 @@
 /** The path of a report through the scorer: address → key, window, verdict, answer. Knows nothing of HTTP. */
-import { features } from './features.ts';
 import { RequestError } from './errors.ts';
 import { judge, type Subject, type Verdict } from './judge.ts';
-import { clientKey } from './key.ts';
 import type { Metrics } from './metrics.ts';
 import type { Model } from './model.ts';
-import { BITMAPS, COUNTS, parseBitmap, type Bitmap } from './observations.ts';
-import type { Answer, Report, ReportClient, WireVerdict } from './schemas.ts';
+import { keyOf, toReported } from './reported.ts';
+import type { Answer, Report, WireVerdict } from './schemas.ts';
 import { changesAfter } from './store/changes.ts';
 import { FallbackStore } from './store/fallback.ts';
 import type { MemoryStore } from './store/memory.ts';
@@ -43,7 +41,6 @@ export interface Seen {
 
 /** Most pins: every gateway that starts is told of all. */
 const MOST_PINS = 4096;
-const EMPTY: Window = { now: 0, hits: [], counts: {}, distinct: {} };
 
 export class Service {
   readonly memory: MemoryStore;
@@ -121,29 +118,6 @@ export class Service {
       applied,
       scoreTier: tiers[tierOf(verdict.score, this.model.thresholds)] as string,
     };
-  }
-
-  /**
-   * What each feature contributes: its value, and by how much the score would differ if it were what it is for an
-   * empty window, the others staying as they are.
-   */
-  async explain(window: Window): Promise<{ feature: string; value: number; effect: number }[]> {
-    const names = this.model.features;
-    const k = names.length;
-    const values = features(window, names);
-    const base = features(EMPTY, names);
-    const rows = new Float64Array((k + 1) * k);
-    for (let row = 0; row <= k; row++) {
-      rows.set(values, row * k);
-      if (row < k) rows[row * k + row] = base[row] as number;
-    }
-    const scores = await this.model.score(rows, k + 1);
-    const whole = scores[k] as number;
-    return names.map((feature, i) => ({
-      feature,
-      value: round(values[i] as number),
-      effect: round(whole - (scores[i] as number)),
-    }));
   }
 
   /** Applies pins and forgets. @throws RequestError 400, 409 */
@@ -250,25 +224,3 @@ export class Service {
     return origin === undefined ? verdict : { ...verdict, origin };
   }
 }
-
-const round = (x: number): number => Math.round(x * 1e6) / 1e6;
-
-function keyOf(address: string, field: string): string {
-  const key = clientKey(address);
-  if (key === null) throw new RequestError('INVALID_ADDRESS', `"${address}" is not an address`, field);
-  return key;
-}
-
-function toReported(client: ReportClient, i: number): Reported {
-  const added: Record<string, number | Bitmap> = {};
-  for (const name of COUNTS) {
-    const value = client[name];
-    if (typeof value === 'number' && value !== 0) added[name] = value;
-  }
-  for (const name of BITMAPS) {
-    const value = client[name];
-    if (typeof value === 'string' && value !== NO_BITS) added[name] = parseBitmap(value);
-  }
-  return { key: keyOf(client.ip, `clients[${i}].ip`), hits: client.hits, added };
-}
-const NO_BITS = '0'.repeat(16);

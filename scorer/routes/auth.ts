@@ -25,21 +25,23 @@ export function authRoutes(app: FastifyInstance, { guard, singles, trusted }: Co
     payload.resume();
     payload.on('end', () => done(null));
   });
-  app.route({
-    method: [...METHODS],
-    url: '/auth',
-    onRequest: async (request) => {
-      const { headers } = request;
-      if (headers['x-forwarded-for'] === undefined && headers['x-real-ip'] === undefined)
-        guard.refuseBrowsers(request);
-      guard.requireSecret(request);
-    },
-    handler: async (request, reply) => {
-      const key = client(request, trusted);
-      const verdict = await singles.count(key, observe(original(request)));
-      return reply.header('x-score', String(verdict.score)).header('x-tier', verdict.tier).send();
-    },
-  });
+  // Envoy's path_prefix puts the user's path behind ours.
+  for (const url of ['/auth', '/auth/*'])
+    app.route({
+      method: [...METHODS],
+      url,
+      onRequest: async (request) => {
+        const { headers } = request;
+        if (headers['x-forwarded-for'] === undefined && headers['x-real-ip'] === undefined)
+          guard.refuseBrowsers(request);
+        guard.requireSecret(request);
+      },
+      handler: async (request, reply) => {
+        const key = client(request, trusted);
+        const verdict = await singles.count(key, observe(original(request)));
+        return reply.header('x-score', String(verdict.score)).header('x-tier', verdict.tier).send();
+      },
+    });
 }
 
 const one = (headers: IncomingHttpHeaders, ...names: string[]): string | undefined => {
@@ -71,11 +73,14 @@ function client({ headers, raw }: FastifyRequest, trusted: (address: string) => 
   return key;
 }
 
+/** /auth/a/b?c → /a/b?c */
+const own = (url: string): string => (url.startsWith('/auth/') ? url.slice(5) : url);
+
 /** The user's request, as the proxies say it; what they do not say is that of this request. */
 function original({ method, url, headers }: FastifyRequest): Parameters<typeof observe>[0] {
   return {
     method: one(headers, 'x-forwarded-method', 'x-original-method') ?? method,
-    target: (one(headers, 'x-forwarded-uri', 'x-original-uri', 'x-original-url') ?? url).slice(0, MOST),
+    target: (one(headers, 'x-forwarded-uri', 'x-original-uri', 'x-original-url') ?? own(url)).slice(0, MOST),
     referer: headers.referer,
     userAgent: headers['user-agent'],
   };

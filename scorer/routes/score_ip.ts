@@ -4,6 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from '../app.ts';
 import { RequestError } from '../errors.ts';
+import { explain } from '../explain.ts';
 import { clientKey } from '../key.ts';
 import { Answer, Look, Report } from '../schemas.ts';
 import type { Seen, Service } from '../service.ts';
@@ -29,20 +30,20 @@ export function scoreRoutes(app: Typed, { service, guard, singles }: Context): v
   app.get('/score_ip', {
     schema: { querystring: Look },
     onRequest: async (request) => {
-      if ((request.query as { hit?: unknown }).hit !== undefined) guard.requireSecret(request);
+      if (((request.query as { hit?: unknown }).hit ?? '0') !== '0') guard.requireSecret(request);
     },
     handler: async (request) => {
-      const { ip, hit, explain } = request.query;
+      const { ip, hit, explain: why } = request.query;
       const key = clientKey(ip);
       if (key === null) throw new RequestError('INVALID_ADDRESS', `"${ip}" is not an address`, 'ip');
       if (hit === '1') await singles.count(key, { counts: {}, bitmaps: {} });
-      return describe(service, await service.look(key), explain === '1');
+      return describe(service, await service.look(key), why === '1');
     },
   });
 }
 
 /** What there is to say of a client, for a person who wonders why. */
-async function describe(service: Service, seen: Seen, explain: boolean): Promise<object> {
+async function describe(service: Service, seen: Seen, why: boolean): Promise<object> {
   const { verdict, tier, origin, record, window, applied, scoreTier } = seen;
   const last = record?.last ?? 0;
   const { improvesMs } = verdict;
@@ -59,7 +60,7 @@ async function describe(service: Service, seen: Seen, explain: boolean): Promise
       : { improves_in_s: Math.ceil(improvesMs / 1000) }),
     last_report_age_s: last === 0 ? null : Math.max(0, applied.now.s - last),
     window: { hits: window.hits, counts: window.counts, distinct: window.distinct },
-    ...(explain ? { explain: await service.explain(window) } : {}),
+    ...(why ? { explain: await explain(service.model, window) } : {}),
     generation: service.generation,
     gateways: service.gateways,
     model: service.model.version,

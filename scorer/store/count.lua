@@ -198,5 +198,7 @@ if mode == 'count' and ARGV[4] ~= '' then
 end
 local alive = redis.call('ZCOUNT', gateways, '(' .. (ms - ALIVE_MS), '+inf')
 local generation = tonumber(redis.call('GET', prefix .. ':generation') or 0)
+-- Read only when something changes: without this an allkeys-lru Redis would take them for unused.
+redis.call('TOUCH', prefix .. ':pins', prefix .. ':changes', prefix .. ':complete')
 
 return { now, micros, (counting or mode ~= 'count') and 1 or 0, alive, generation, table.concat(reply) }

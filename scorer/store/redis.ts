@@ -5,6 +5,7 @@ import { KINDS, VOCABULARY, emptyRecord, encode, keptFor } from './record.ts';
 import { run, script, type Script } from './script.ts';
 import { CHANGES_KEPT, type Applied, type Batch, type Change, type ChangeState } from './store.ts';
 import type { Held, WindowStore } from './store.ts';
+import { NOTHING, operation, prefix, readAnswer, readChange, shardOf } from './wire.ts';
 import { BUCKET_S } from '../window.ts';
 
 export interface RedisOptions {
@@ -126,7 +127,9 @@ export class RedisStore implements WindowStore {
     );
     const read = answers.map((answer) => (answer === null ? NOTHING : readAnswer(answer)));
     const first = read[0]?.now;
-    if (first) this.#ahead = first.s + first.ms / 1000 - Date.now() / 1000;
+    const answeredAt = Date.now() / 1000;
+    // An answer that took long says little about the clock.
+    if (first && answeredAt - sentAt < 0.05) this.#ahead = first.s + first.ms / 1000 - answeredAt;
     return read;
   }
 
@@ -233,50 +236,11 @@ export class RedisStore implements WindowStore {
   #limit<T>(work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new RedisTimeout(this.#timeoutMs)), this.#timeoutMs);
+      // If this process was busy, the answer may lie in the socket: it is read before the immediate.
+      const late = (): void => void setImmediate(() => reject(new RedisTimeout(this.#timeoutMs)));
+      timer = setTimeout(late, this.#timeoutMs);
     });
     work.catch(() => undefined); // after the time limit nobody waits for it
     return Promise.race([work, limit]).finally(() => clearTimeout(timer));
   }
-}
-
-const NOTHING: Applied = { now: { s: 0, ms: 0 }, counted: false, gateways: 0, generation: 0, records: [] };
-
-const prefix = (shard: number): string => `{sg:${shard}}`;
-
-/** FNV-1a: spreads keys evenly over shards. */
-function shardOf(key: string, shards: number): number {
-  if (shards === 1) return 0;
-  let h = 0x811c9dc5;
-  for (let i = 0; i < key.length; i++) h = Math.imul(h ^ key.charCodeAt(i), 0x01000193);
-  return (h >>> 0) % shards;
-}
-
-function readAnswer(answer: unknown): Applied {
-  const [s, micros, counted, gateways, generation, all] = answer as [...number[], Buffer] as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    Buffer,
-  ];
-  const records: Buffer[] = [];
-  for (let at = 0; at < all.length;) {
-    const length = (all[at] as number) | ((all[at + 1] as number) << 8);
-    records.push(all.subarray(at + 2, at + 2 + length));
-    at += 2 + length;
-  }
-  return { now: { s, ms: Math.floor(micros / 1000) }, counted: counted === 1, gateways, generation, records };
-}
-
-function operation(change: Change): [string, string, string] {
-  if ('forget' in change) return ['forget', change.ip, ''];
-  return change.pin === null ? ['unpin', change.ip, ''] : ['pin', change.ip, change.pin];
-}
-
-function readChange(text: string): ChangeState['kept'][number] {
-  const [generation, what, ip = '', tier = ''] = text.split(' ');
-  const change: Change = what === 'forget' ? { ip, forget: true } : { ip, pin: what === 'pin' ? tier : null };
-  return { generation: Number(generation), change };
 }
