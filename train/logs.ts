@@ -1,7 +1,7 @@
 /** Access logs → entries in the order of time. */
 import { clientKey } from '../scorer/key.ts';
 import type { Entry } from './entry.ts';
-import { readLogs, type LogSummary } from './replay_log.ts';
+import { readLogs, type LogSummary } from './parse.ts';
 
 export interface Logs {
   entries: Entry[];

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { configFile } from '../config/paths.ts';
 import { ConfigError, readConfig } from '../config/read.ts';
-import { LogError } from './replay_log.ts';
+import { LogError } from './parse.ts';
 import { replayOptions, USAGE, type ReplayOptions } from './replay_options.ts';
 import { busiest, plan, PlanError, type Plan } from './replay_plan.ts';
 import { askAll, closing, opening, progress } from './replay_report.ts';

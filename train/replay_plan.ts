@@ -1,6 +1,6 @@
 /** Log → plan: which requests of it to send, and when. */
 import { clientKey } from '../scorer/key.ts';
-import { readLogs, type LogRow, type LogSummary } from './replay_log.ts';
+import { readLogs, type LogRow, type LogSummary } from './parse.ts';
 
 export interface Range {
   /** Unix seconds, the first included, the second not; either may be infinite. */

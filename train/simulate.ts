@@ -51,6 +51,17 @@ const person: Habit = (random, send) => {
   }
 };
 
+/** Somebody at work on the site, or in a picture gallery: page after page, each with much to load. */
+const busyPerson: Habit = (random, send) => {
+  const perMinute = anywhere(random, 30, 130);
+  const end = Math.min(LASTS_S, between(random, 200, LASTS_S));
+  for (let time = 0; time < end; time += (60 / perMinute) * between(random, 0, 2)) {
+    const page = random() < 0.3;
+    const target = page ? `/edit/${Math.floor(random() * 50)}` : `/static/${Math.floor(random() * 900)}.jpg`;
+    send(time, { target, method: page && random() < 0.3 ? 'POST' : 'GET', bytes: 9_000 });
+  }
+};
+
 /** A feed reader or a monitor: the same thing again and again, rarely. */
 const poller: Habit = (random, send) => {
   const every = anywhere(random, 20, 900);
@@ -103,6 +114,7 @@ const flood: Habit = (random, send) => {
 
 const CAST: readonly [Class, string, number, Habit][] = [
   ['people', 'simulated person', 600, person],
+  ['people', 'simulated busy person', 60, busyPerson],
   ['polite', 'simulated feed reader or monitor', 100, poller],
   ['polite', 'simulated crawler', 60, crawler],
   ['abuse', 'simulated scanner', 120, scanner],

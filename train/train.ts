@@ -79,6 +79,11 @@ async function train(chosen: Options): Promise<void> {
   const thresholds = linesFor(worst(seen, predict(fitted, seen.rows, seen.n)), labels);
   const report = evaluate(unseen, predict(fitted, unseen.rows, unseen.n), labels, thresholds);
   console.log(table(report));
+  if ((report.rows[0]?.abuse ?? 0) < 0.05) {
+    console.log(
+      'warning: what these features say does not tell these clients apart; hardly anybody would be in slow',
+    );
+  }
   const version = await write(chosen.out, {
     model: fitted.model,
     golden: goldenOf(fitted, samples),
