@@ -85,7 +85,7 @@ export class Takeover {
   async #take(model: Model): Promise<void> {
     this.refusal = undefined;
     const old = this.#model;
-    if (sameVerdicts(old, model)) return model.close();
+    if (old.version === model.version) return model.close(); // written again: the version is of all that decides
     this.#model = model;
     setTimeout(() => old.close(), CLOSE_AFTER_MS).unref();
     this.#o.onResult('taken');
@@ -95,13 +95,6 @@ export class Takeover {
     );
     await this.#o.onTaken();
   }
-}
-
-/** The version says what the network computes; scaling and thresholds stand beside it in the manifest. */
-function sameVerdicts(a: Model, b: Model): boolean {
-  const said = ({ version, features, manifest }: Model): string =>
-    JSON.stringify([version, features, manifest.scaling, manifest.thresholds]);
-  return said(a) === said(b);
 }
 
 /** Changes when a file of the model does; a file that is not there is part of it. */
