@@ -71,7 +71,8 @@ function redisConf(
     'save ""',
     'appendonly no',
     `maxmemory ${config.limits.redis_memory}`,
-    'maxmemory-policy allkeys-lru',
+    // Clients' windows expire by themselves and may go early; pins have no expiry and must not.
+    'maxmemory-policy volatile-lru',
     ...password,
   ].join('\n')}\n`;
 }
