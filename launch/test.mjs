@@ -110,7 +110,8 @@ checkNode();
 ensureSystemPackages(true);
 ensureNpmPackages();
 // The runner starts one Node for each file; this is how they learn to read TypeScript.
-process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import tsx`.trim();
+process.env['NODE_OPTIONS'] =
+  `${process.env['NODE_OPTIONS'] ?? ''} --import ${import.meta.resolve('tsx')}`.trim();
 process.chdir(root);
 
 const filters = process.argv.slice(2);

@@ -45,7 +45,14 @@ for (const path of process.argv.slice(1)) {
 /** The first path that the user cannot read; null when there is none. */
 export function unreadable(user: User, paths: readonly string[]): string | null {
   const { uid, gid } = user;
-  const { status, stdout } = spawnSync(process.execPath, ['-e', PROBE, ...paths], { uid, gid, cwd: '/' });
+  // What NODE_OPTIONS may name need not be there for that user.
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  const { status, stdout } = spawnSync(process.execPath, ['-e', PROBE, ...paths], {
+    uid,
+    gid,
+    cwd: '/',
+    env,
+  });
   if (status !== 0) return process.execPath;
   return stdout.length > 0 ? stdout.toString() : null;
 }
