@@ -6,7 +6,7 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { LogError, parseLine, parseTime, readLogs, type LogRow } from '../../train/replay_log.ts';
+import { LogError, parseLine, parseTime, readLogs, type LogRow } from '../../train/parse.ts';
 
 const COMBINED =
   '192.0.2.7 - - [18/Oct/2019:14:23:02 +0200] "GET /a.css?v=1 HTTP/1.1" 200 1457 "http://example.org/" "Mozilla/5.0"';
@@ -146,7 +146,7 @@ test("an error of the caller stays the caller's", async (t) => {
 });
 
 test('- is standard input, also when it is gzipped', () => {
-  const code = `import { readLogs } from '${new URL('../../train/replay_log.ts', import.meta.url).href}';
+  const code = `import { readLogs } from '${new URL('../../train/parse.ts', import.meta.url).href}';
     console.log((await readLogs(['-'], () => {})).rows);`;
   const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
