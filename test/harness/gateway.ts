@@ -262,6 +262,23 @@ export class Gateway {
   }
 }
 
+/** Plain nginx in front of one backend, to compare with: no Lua, the same worker count. */
+export async function plainNginx(port: number, backend: number): Promise<Part> {
+  const dir = mkdtempSync(join(tmpdir(), 'scoregate-plain-'));
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const conf = `worker_processes 2; pid ${dir}/pid; error_log ${dir}/error.log; events { worker_connections 4096; }
+    http { access_log off; ${temporary.map((name) => `${name}_temp_path ${dir}/${name};`).join(' ')}
+    upstream backend { server 127.0.0.1:${backend}; keepalive 64; keepalive_timeout 4s; }
+    server { listen 127.0.0.1:${port} backlog=4096; keepalive_requests 100000; location / { proxy_pass http://backend;
+    proxy_http_version 1.1; proxy_set_header Connection ""; } } }`;
+  writeFileSync(join(dir, 'nginx.conf'), conf);
+  const path = findNginx()?.path ?? 'nginx';
+  const part = new Part('plain nginx', [path, '-c', join(dir, 'nginx.conf'), '-g', 'daemon off;'], port);
+  await part.start();
+  part.process?.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+  return part;
+}
+
 export async function startGateway(options: Options): Promise<Gateway> {
   const gateway = new Gateway(options);
   try {

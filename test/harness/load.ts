@@ -1,7 +1,7 @@
 /**
  * An open-loop load generator that counts failures as the project defines them: a request is failed if its client
  * got 5xx, a truncated answer, or nothing after one retry on a new connection (RFC 9110 §9.2.2 lets a client retry an
- * idempotent request when a kept-alive connection closes before any answer byte).
+ * idempotent request when a connection closes before any answer byte).
  */
 import http from 'node:http';
 import { performance } from 'node:perf_hooks';
@@ -31,8 +31,8 @@ export interface LoadResult {
   answered: number;
   /** Failed requests by reason; empty when none failed. */
   failed: Record<string, number>;
-  /** Kept-alive connections that closed before any answer byte; the request was sent again. */
-  closedIdle: number;
+  /** Connections that closed before any answer byte; the request was sent again, once, on a new one. */
+  closed: number;
   /** Requests by X-Tier of their answer. */
   tiers: Record<string, number>;
 }
@@ -42,6 +42,7 @@ class Closed extends Error {}
 function once(agent: http.Agent, port: number, target: Target, deadlineMs: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let answered = false;
+    let late = false;
     const request = http.request({
       agent,
       port,
@@ -50,10 +51,13 @@ function once(agent: http.Agent, port: number, target: Target, deadlineMs: numbe
       method: target.method ?? 'GET',
       headers: target.headers ?? {},
     });
-    const timer = setTimeout(() => request.destroy(new Error('no answer in time')), deadlineMs);
+    const timer = setTimeout(() => {
+      late = true;
+      request.destroy(new Error('no answer in time'));
+    }, deadlineMs);
     const fail = (error: Error): void => {
       clearTimeout(timer);
-      reject(!answered && request.reusedSocket ? new Closed(error.message) : error);
+      reject(answered || late ? error : new Closed(error.message));
     };
     request.on('error', fail);
     request.on('response', (response) => {
@@ -74,7 +78,7 @@ function once(agent: http.Agent, port: number, target: Target, deadlineMs: numbe
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: options.connections ?? 100 });
   const fresh = new http.Agent({ keepAlive: false });
-  const result: LoadResult = { sent: 0, answered: 0, failed: {}, closedIdle: 0, tiers: {} };
+  const result: LoadResult = { sent: 0, answered: 0, failed: {}, closed: 0, tiers: {} };
   const count = (table: Record<string, number>, name: string): void => {
     table[name] = (table[name] ?? 0) + 1;
   };
@@ -84,7 +88,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     try {
       const answer = await once(agent, options.port, target, 10_000).catch((error: unknown) => {
         if (!(error instanceof Closed)) throw error;
-        result.closedIdle++;
+        result.closed++;
         return once(fresh, options.port, target, 10_000);
       });
       result.answered++;
