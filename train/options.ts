@@ -46,6 +46,7 @@ export function options(argv: string[]): Options | null {
   if (positionals.length > 0 && values.logs.length === 0) {
     throw new UsageError(`"${positionals[0]}" is no option; logs are given as --logs FILE`);
   }
+  if (values.out === '') throw new UsageError('--out: name a folder');
   const features = values.features.split(',');
   const unknown = features.find((name) => !(name in FEATURES));
   if (unknown !== undefined) {

@@ -47,12 +47,14 @@ async function serialized(model: LayersModel): Promise<{ modelJson: string; weig
 }
 
 /**
- * Writes the four files beside `dir`, loads them as the scorer would, and renames them into place; the model that was
- * there is kept as `dir.previous`. Returns the version.
- * @throws ModelError if the scorer would refuse it; `dir` is then as it was
+ * Writes the four files beside `out`, loads them as the scorer would, and renames them into place; the model that was
+ * there is kept as `out.previous`. Returns the version.
+ * @throws ModelError if the scorer would refuse it, Error if a folder holds something else; all is then as it was
  */
-export async function write(dir: string, { model, manifest, golden }: Contents): Promise<string> {
+export async function write(out: string, { model, manifest, golden }: Contents): Promise<string> {
+  const dir = path.resolve(out);
   refuseOthers(dir);
+  refuseOthers(`${dir}.previous`); // it is about to be replaced too
   const { modelJson, weights } = await serialized(model);
   const goldenJson = `${JSON.stringify(golden)}\n`;
   const version = versionOf(modelJson, weights, manifest);
@@ -61,8 +63,8 @@ export async function write(dir: string, { model, manifest, golden }: Contents):
     'weights.bin': sha256(weights),
     'golden.json': sha256(goldenJson),
   };
-  mkdirSync(path.dirname(path.resolve(dir)), { recursive: true });
-  const made = mkdtempSync(`${path.resolve(dir)}.new-`);
+  mkdirSync(path.dirname(dir), { recursive: true });
+  const made = mkdtempSync(`${dir}.new-`);
   try {
     chmodSync(made, 0o755);
     writeFileSync(path.join(made, 'model.json'), modelJson);
@@ -71,7 +73,7 @@ export async function write(dir: string, { model, manifest, golden }: Contents):
     const whole: Manifest = { format: 1, version, ...manifest, files };
     writeFileSync(path.join(made, 'manifest.json'), `${JSON.stringify(whole, null, 2)}\n`);
     (await loadModel(made)).close();
-    swap(made, path.resolve(dir));
+    swap(made, dir);
   } finally {
     rmSync(made, { recursive: true, force: true });
   }
@@ -90,14 +92,15 @@ function refuseOthers(dir: string): void {
 /** Two renames: between them there is no model for an instant, which the scorer bridges with the one it runs. */
 function swap(made: string, dir: string): void {
   const previous = `${dir}.previous`;
-  if (existsSync(dir)) {
+  const replaces = existsSync(dir);
+  if (replaces) {
     rmSync(previous, { recursive: true, force: true });
     renameSync(dir, previous);
   }
   try {
     renameSync(made, dir);
   } catch (error) {
-    if (existsSync(previous)) renameSync(previous, dir);
+    if (replaces) renameSync(previous, dir);
     throw error;
   }
 }

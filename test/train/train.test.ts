@@ -91,6 +91,7 @@ test('a file without a line that fits is an error that names it, and nothing is 
 for (const [args, message] of [
   [['--speed', '3'], /Unknown option '--speed'/],
   [['--features', 'shoe_size'], /there is no "shoe_size"; there are requests_60s/],
+  [['--out', ''], /--out: name a folder/],
   [['--epochs', 'many'], /--epochs: "many" is not a whole number/],
 ] as const) {
   test(`${args.join(' ')} is refused with what would be right`, () => {
@@ -108,6 +109,16 @@ test('a folder that holds something else than a model is not replaced', () => {
   assert.equal(run.status, 1);
   assert.match(run.stderr, /thesis\.tex/);
   assert.ok(existsSync(join(out, 'thesis.tex')));
+});
+
+test('nor is one that has the name under which the previous model would be kept', () => {
+  const out = join(dir, 'fresh');
+  mkdirSync(`${out}.previous`);
+  writeFileSync(join(`${out}.previous`, 'thesis.tex'), 'years of work');
+  const run = train('--out', out, '--epochs', '1');
+  assert.equal(run.status, 1);
+  assert.match(run.stderr, /thesis\.tex/);
+  assert.ok(existsSync(join(`${out}.previous`, 'thesis.tex')) && !existsSync(out));
 });
 
 test('a client is one witness: at most 30 of its windows, spread evenly, the last among them', () => {

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { FEATURES, features } from '../../scorer/features.ts';
+import * as observed from '../../scorer/observations.ts';
+import { addHits, addObserved, emptyTrack, hitsOf, moreErrors, moreHits, moreSigns } from '../../scorer/window.ts';
+import { prune, windowAt, type Track } from '../../scorer/window.ts';
+import { seeded } from '../../scorer/random.ts';
+
+const page = { method: 'GET', target: '/', referer: '', userAgent: 'curl/8.0' };
+
+function trackOf(seconds: number[]): Track {
+  const track = emptyTrack();
+  for (const second of seconds) {
+    addHits(track, second, 1);
+    addObserved(track, second, observed.observe(page));
+  }
+  return track;
+}
+
+test('a window holds exactly the hits of the last 60 seconds, in whatever order they were counted', () => {
+  const random = seeded(3);
+  for (let round = 0; round < 50; round++) {
+    const seconds = Array.from({ length: 80 }, () => 1000 + Math.floor(random() * 150));
+    const track = trackOf(seconds);
+    const now = 1150 + Math.floor(random() * 70);
+    const expected = seconds.filter((second) => second > now - 60).length;
+    assert.equal(hitsOf(windowAt(track, now)), expected);
+    prune(track, now);
+    assert.equal(hitsOf(windowAt(track, now)), expected);
+  }
+});
+
+test('counts are those of whole buckets inside the window, so never more than the hits', () => {
+  const track = trackOf(Array.from({ length: 200 }, (_, i) => 1000 + i));
+  for (let now = 1100; now < 1199; now++) {
+    const window = windowAt(trackOf(Array.from({ length: now - 999 }, (_, i) => 1000 + i)), now);
+    const counted = window.counts['no_referer'] ?? 0;
+    assert.ok(counted <= hitsOf(window) && counted >= hitsOf(window) - 4, `${counted} at ${now}`);
+  }
+  assert.equal(windowAt(track, 1300).hits.length, 0);
+});
+
+test('hits of a clock that stepped back are of this second', () => {
+  assert.deepEqual(windowAt(trackOf([100, 103, 105]), 102).hits, [
+    [0, 2],
+    [2, 1],
+  ]);
+});
+
+test('a request adds what config/observations.json says of it', () => {
+  const post = { method: 'POST', target: 'http://host/a/b.CSS?x=/y.html', referer: '-', userAgent: undefined };
+  const { counts } = observed.observe(post);
+  assert.equal(counts['other_methods'], 1);
+  assert.equal(counts['assets'], 1);
+  assert.equal(counts['no_referer'], 1);
+  assert.equal(counts['no_user_agent'], 1);
+  assert.equal(counts['pages_no_referer'], undefined);
+  assert.ok(observed.showsSign(observed.observe(post)));
+  const read = observed.observe({ ...page, referer: 'http://host/' });
+  assert.ok(!observed.showsSign(read));
+  assert.deepEqual(observed.observeEnd(page, { status: 404, bytes: 9 }).counts, { errors_4xx: 1, bytes: 9 });
+});
+
+test('what is reported is read back as it was', () => {
+  const added = { counts: { assets: 3, bytes: 12 }, bitmaps: { paths: { hi: 0x80000001, lo: 0xff } } };
+  const reported = observed.toReported(added);
+  assert.equal(reported['paths'], '80000001000000ff');
+  assert.deepEqual(observed.fromReported(reported), added);
+  assert.throws(() => observed.parseBitmap('xyz'), RangeError);
+});
+
+test('distinct paths are estimated to about a fifth up to a hundred of them', () => {
+  for (const different of [1, 10, 40, 100]) {
+    const track = emptyTrack();
+    for (let i = 0; i < different; i++) {
+      addObserved(track, 100, observed.observe({ ...page, target: `/page/${i * 37}?${i}` }));
+    }
+    const estimate = windowAt(track, 100).distinct['paths'] ?? 0;
+    assert.ok(Math.abs(estimate - different) <= 1 + different / 3, `${estimate} for ${different}`);
+  }
+});
+
+test('more hits keep the mix; more errors and signs add to theirs; the window itself stays as it was', () => {
+  const track = trackOf([90, 95, 100, 100]);
+  addObserved(track, 100, { counts: { errors_4xx: 1 }, bitmaps: {} });
+  const window = windowAt(track, 100);
+  const before = structuredClone(window);
+  const share = ['errors_4xx_share', 'no_referer_share'];
+  assert.deepEqual(features(moreHits(window, 4), share), features(window, share));
+  assert.equal(hitsOf(moreHits(window, 4)), 8);
+  assert.equal(FEATURES['busiest_second']?.(moreHits(window, 4)), 6);
+  assert.equal(moreErrors(window, 3).counts['errors_4xx'], 4);
+  assert.equal(moreSigns(window, 3).counts['other_methods'], 3);
+  assert.deepEqual(window, before);
+  assert.equal(hitsOf(moreHits(windowAt(emptyTrack(), 5), 2)), 2);
+});
+
+test('a feature that does not exist is an error by its name', () => {
+  assert.throws(() => features(windowAt(emptyTrack(), 0), ['shoe_size']), /"shoe_size" is not a feature/);
+});
