@@ -53,7 +53,7 @@ const person: Habit = (random, send) => {
 
 /** Somebody at work on the site, or in a picture gallery: page after page, each with much to load. */
 const busyPerson: Habit = (random, send) => {
-  const perMinute = anywhere(random, 30, 130);
+  const perMinute = anywhere(random, 30, 150);
   const end = Math.min(LASTS_S, between(random, 200, LASTS_S));
   for (let time = 0; time < end; time += (60 / perMinute) * between(random, 0, 2)) {
     const page = random() < 0.3;
