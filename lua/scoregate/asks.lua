@@ -78,6 +78,17 @@ function M.next()
     return nil
 end
 
+--- Leaves what is queued for other workers to ask about.
+function M.drop()
+    clients.lock()
+    local i = M.next()
+    while i do
+        clients.slots[i].refresh_until = 0
+        i = M.next()
+    end
+    clients.unlock()
+end
+
 --- Number queued.
 function M.length()
     return queues[1].n + queues[2].n + queues[3].n

@@ -37,7 +37,7 @@ typedef struct {
     double generation, generation_at, model_at;
     double posted_at, failures, probe_at, breaker_open;
     double gateways, mended;
-    double forgotten[2], lost_hits, asks_refused;
+    double forgotten[2], lost_hits, asks_refused, unreported_hits;
     double waits, waits_expired, posts, post_failures, posts_refused, breaker_opened, wait_ms_sum;
     double requests[16][8];
     double wait_buckets[8];
@@ -138,6 +138,14 @@ function M.soil(i, c, now)
     end
 end
 
+local function unreported_hits(c)
+    local hits = 0
+    for k = 0, c.hit_seconds - 1 do
+        hits = hits + c.hit_n[k]
+    end
+    return hits
+end
+
 local function forget(i, c)
     local slot = bucket_of(c.a, c.b)
     local at = buckets[slot]
@@ -149,9 +157,9 @@ local function forget(i, c)
         end
         slots[at].chain = c.chain
     end
-    for k = 0, c.hit_seconds - 1 do
-        shared.lost_hits = shared.lost_hits + c.hit_n[k]
-    end
+    local hits = unreported_hits(c)
+    shared.lost_hits = shared.lost_hits + hits
+    shared.unreported_hits = shared.unreported_hits - hits
     shared.forgotten[c.segment] = shared.forgotten[c.segment] + 1
     M.clean(c)
     unlink(c)
@@ -227,6 +235,7 @@ end
 -- reached) are merged by pairs, the oldest first, into the later one of each pair.
 function M.count_hit(c, now_s)
     c.hits = c.hits + 1
+    shared.unreported_hits = shared.unreported_hits + 1
     local n = c.hit_seconds
     if n > 0 and c.hit_s[n - 1] == now_s then
         c.hit_n[n - 1] = c.hit_n[n - 1] + 1
@@ -251,6 +260,7 @@ end
 function M.take(c, copy)
     ffi.copy(copy, c, client_size)
     M.clean(c)
+    shared.unreported_hits = shared.unreported_hits - unreported_hits(c)
     c.hit_seconds = 0
     ffi.fill(ffi.cast("char *", c) + unreported, client_size - unreported)
 end
@@ -266,6 +276,7 @@ end
 local function rebuild()
     ffi.fill(buckets, 4 * (shared.mask + 1))
     shared.free, shared.dirty_newest, shared.dirty_oldest, shared.dirty_count = 0, 0, 0, 0
+    shared.unreported_hits = 0
     for segment = 0, 1 do
         shared.newest[segment], shared.oldest[segment], shared.count[segment] = 0, 0, 0
     end
@@ -282,6 +293,7 @@ local function rebuild()
                 c.segment = 1 - c.segment
             end
             link_newest(i, c, c.segment)
+            shared.unreported_hits = shared.unreported_hits + unreported_hits(c)
             if c.dirty == 1 then
                 link_dirty(i, c)
             end
@@ -311,6 +323,8 @@ end
 -- unreported stays behind: the workers that still use that block report it (sender.lua).
 local function take_over(block, total)
     local old, _, old_slots = parts(block, total)
+    local lock, unlock = memory.locks(block, function() end)
+    lock() -- its workers go on meanwhile
     shared.generation, shared.generation_at, shared.gateways = old.generation, old.generation_at, old.gateways
     ffi.copy(shared.requests, old.requests, ffi.sizeof(old.requests))
     local to = 1
@@ -323,45 +337,72 @@ local function take_over(block, total)
             from, to, room = old_slots[from].older, to + 1, room - 1
         end
     end
+    unlock()
     rebuild()
 end
 
---- Opens the table in nginx's master: the one of the cycle before if it is of the same layout and
--- size, else a new one that takes over what the old one knew.
--- `known` and `newcomers` are the most clients that each segment holds.
-function M.open(dict, known, newcomers)
-    local total = known + newcomers + 1
-    local layout = client_size .. "/" .. header_size .. "/" .. observations.fields
-    local signature = layout .. "/" .. known .. "/" .. newcomers
-    local block, bytes, before = memory.earlier(dict)
-    if not block or before ~= signature then
-        local size = header_size + 4 * buckets_for(total) + client_size * total
-        local new = memory.create(dict, size, signature)
-        shared, buckets, slots = parts(new, total)
-        last = total - 1
-        shared.mask = buckets_for(total) - 1
-        shared.seed = math.random(0, 0x7ffffffe)
-        shared.limit[M.NEWCOMER], shared.limit[M.KNOWN] = newcomers, known
-        shared.gateways = 1
-        rebuild()
-        local k, n = (before or ""):match("/(%d+)/(%d+)$")
-        if block and before == layout .. "/" .. k .. "/" .. n then
-            take_over(block, tonumber(k) + tonumber(n) + 1)
+-- A record's tier is an index: after a reload with other tiers the same name may have another one.
+local function rename_tiers(before, tiers)
+    local index, new_index = 0, {}
+    for name in before:gmatch("[^,]+") do
+        new_index[index], index = M.NO_TIER, index + 1
+        for i, tier in ipairs(tiers) do
+            if tier == name then
+                new_index[index - 1] = i - 1
+            end
         end
-        if block then
-            memory.release(block, bytes)
+    end
+    for i = 1, last do
+        slots[i].tier = new_index[slots[i].tier] or M.NO_TIER
+    end
+end
+
+local function create(known, newcomers)
+    local total = known + newcomers + 1
+    local bytes = header_size + 4 * buckets_for(total) + client_size * total
+    local block = memory.create(bytes)
+    shared, buckets, slots = parts(block, total)
+    last = total - 1
+    shared.mask = buckets_for(total) - 1
+    shared.seed = math.random(0, 0x7ffffffe)
+    shared.limit[M.NEWCOMER], shared.limit[M.KNOWN] = newcomers, known
+    shared.gateways = 1
+    rebuild()
+    return block, bytes
+end
+
+--- Opens the table in nginx's master: the one of the cycle in force if it is of the same layout, tiers and
+-- size, else a new one that takes over what the old one knew.
+-- `known` and `newcomers` are the most clients that each segment holds, `tiers` the names of the tiers.
+-- Each worker then calls remember().
+function M.open(dict, known, newcomers, tiers)
+    local layout = client_size .. "/" .. header_size .. "/" .. observations.fields
+    local signature = table.concat({ layout, table.concat(tiers, ","), known, newcomers }, "|")
+    memory.release_superseded(dict)
+    local block, before = memory.earlier(dict)
+    local bytes
+    if block and before == signature then
+        shared, buckets, slots = parts(block, known + newcomers + 1)
+        last = known + newcomers
+    else
+        local old = block
+        block, bytes = create(known, newcomers)
+        local its_layout, its_tiers, k, n = (before or ""):match("^(.*)|(.*)|(%d+)|(%d+)$")
+        if old and its_layout == layout then
+            take_over(old, k + n + 1)
+            rename_tiers(its_tiers, tiers)
         end
         shared.mended = 0
-        block = new
-    else
-        shared, buckets, slots = parts(block, total)
-        last = total - 1
     end
+    local master = ffi.C.getpid()
     M.shared, M.slots = shared, slots
+    M.lock, M.unlock = memory.locks(block, rebuild)
+    M.remember = function()
+        memory.remember(dict, block, bytes, signature, master)
+    end
     M.is_current = function()
         return dict:get("address") == tonumber(ffi.cast("uintptr_t", block))
     end
-    M.lock, M.unlock = memory.locks(block, rebuild)
 end
 
 return M

@@ -23,6 +23,7 @@ local arrival, ended = observations.arrival, observations.ended
 local HOLDS, ENDED, NONE = lease.HOLDS, lease.ENDED, lease.NONE
 local LEASED, FRESH, STALE, DEFAULT = route.LEASED, route.FRESH, route.STALE, route.DEFAULT
 local floor = math.floor
+local CLIENT_WENT_AWAY = 499
 local request, get_method = variable.request, ngx.req.get_method
 
 local address = variable.reader("binary_remote_addr")
@@ -38,10 +39,11 @@ require("jit.opt").start("maxrecord=16000", "maxirconst=4000", "maxsnap=2000")
 local M = {}
 
 function M.init()
-    clients.open(ngx.shared.scoregate, settings.clients, settings.newcomers)
+    clients.open(ngx.shared.scoregate, settings.clients, settings.newcomers, settings.tiers)
 end
 
 function M.init_worker()
+    clients.remember()
     sender.start()
 end
 
@@ -151,7 +153,7 @@ function M.log()
     if c then
         clients.soil(i, c, now)
         ended(c, nil, nil, nil, nil, nil, status, bytes)
-        if status >= 400 then
+        if status >= 400 and status ~= CLIENT_WENT_AWAY then
             lease.show_error(c)
             if lease.state(c, c.hits, now) == lease.USED_UP then
                 asks.ask(asks.USED_UP, i, c, now)

@@ -67,16 +67,16 @@ end
 
 --- Gives record `c` a verdict. `taken` is the copy of the record when its report was taken: what has
 -- arrived since then is charged to the new lease, because its ends count from there.
--- verdict: {score, lease = {hits, errors, signs, ttl_ms}, origin}, tier a number from 0.
-function M.grant(c, taken, verdict, tier, now)
-    local shared = clients.shared
-    local lease, gateways = verdict.lease, shared.gateways
+-- verdict: {score, lease = {hits, errors, signs, ttl_ms}, origin}, tier a number from 0, generation the
+-- answer's own: a verdict older than a change that has been applied ends soon.
+function M.grant(c, taken, verdict, tier, generation, now)
+    local lease, gateways = verdict.lease, clients.shared.gateways
     local hits = share(lease.hits, gateways)
     local errors, signs = share(lease.errors, gateways), share(lease.signs, gateways)
     c.tier, c.score = tier, verdict.score
     c.pinned = verdict.origin == "pinned" and 1 or 0
     c.held = verdict.origin == "held" and 1 or 0
-    c.generation, c.verdict_at = shared.generation, now
+    c.generation, c.verdict_at = generation, now
     c.until_ms = now + lease.ttl_ms
     c.hits_end = taken.hits + hits
     c.ask_at = taken.hits + max(1, ceil(hits * 0.75))

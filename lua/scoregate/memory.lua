@@ -38,18 +38,17 @@ local function map(bytes)
     return block
 end
 
---- The block that an earlier cycle of this master mapped: pointer, bytes and signature; else nil.
+--- The block of the cycle in force of this master: pointer and signature (how it is laid out); else nil.
 function M.earlier(dict)
     if dict:get("pid") ~= C.getpid() then
         return nil
     end
     local block = ffi.cast("void *", ffi.cast("uintptr_t", dict:get("address")))
-    return block, dict:get("bytes"), dict:get("signature")
+    return block, dict:get("signature")
 end
 
---- Maps a new block of `bytes` zero bytes and remembers it under `signature`, which says how it is
--- laid out. The block starts with room of 64 bytes for the lock.
-function M.create(dict, bytes, signature)
+--- Maps a new block of `bytes` zero bytes. It starts with room of 64 bytes for the lock.
+function M.create(bytes)
     local block = map(bytes)
     local attributes = ffi.new("uint64_t[8]")
     C.pthread_mutexattr_init(attributes)
@@ -57,16 +56,32 @@ function M.create(dict, bytes, signature)
     C.pthread_mutexattr_setpshared(attributes, PROCESS_SHARED)
     C.pthread_mutexattr_setrobust(attributes, ROBUST)
     C.pthread_mutex_init(block, attributes)
-    dict:set("address", tonumber(ffi.cast("uintptr_t", block)))
-    dict:set("bytes", bytes)
-    dict:set("signature", signature)
-    dict:set("pid", C.getpid())
     return block
 end
 
---- Forgets a block in this process; workers that still use it keep theirs.
-function M.release(block, bytes)
-    C.munmap(block, bytes)
+--- Remembers the block of a cycle that has come into force (called by its workers): a reload that fails
+-- after its init leaves no trace. `master` is the master's process number.
+function M.remember(dict, block, bytes, signature, master)
+    local address = tonumber(ffi.cast("uintptr_t", block))
+    if dict:get("address") == address then
+        return
+    end
+    dict:set("superseded", dict:get("address"))
+    dict:set("superseded_bytes", dict:get("bytes"))
+    dict:set("address", address)
+    dict:set("bytes", bytes)
+    dict:set("signature", signature)
+    dict:set("pid", master)
+end
+
+--- Unmaps the block before the present one, if there is one, in the master: no worker that it may yet
+-- fork uses it, and old ones keep their own mapping.
+function M.release_superseded(dict)
+    local address, bytes = dict:get("superseded"), dict:get("superseded_bytes")
+    if address and dict:get("pid") == C.getpid() then
+        C.munmap(ffi.cast("void *", ffi.cast("uintptr_t", address)), bytes)
+    end
+    dict:delete("superseded")
 end
 
 --- lock() and unlock() of a block. A worker that died, or threw, inside the lock may have left

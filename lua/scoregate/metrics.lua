@@ -39,21 +39,6 @@ local function requests(each)
     end
 end
 
-local function unreported_hits()
-    local hits, shared, slots = 0, clients.shared, clients.slots
-    clients.lock()
-    local i = shared.dirty_oldest
-    while i ~= 0 do
-        local c = slots[i]
-        for k = 0, c.hit_seconds - 1 do
-            hits = hits + c.hit_n[k]
-        end
-        i = c.dirty_newer
-    end
-    clients.unlock()
-    return hits
-end
-
 local function text()
     local shared, out = clients.shared, {}
     out[1] = "# HELP scoregate_requests_total Requests by the tier that served them and where the verdict came from.\n"
@@ -72,7 +57,7 @@ local function text()
     metric(out, "gauge", "newcomers", "Clients seen once.", shared.count[0])
     metric(out, "gauge", "clients", "Known clients.", shared.count[1])
     metric(out, "gauge", "client_bytes", "Bytes of one client's record.", clients.client_bytes)
-    metric(out, "gauge", "unreported_hits", "Hits not yet reported to the scorer.", unreported_hits())
+    metric(out, "gauge", "unreported_hits", "Hits not yet reported to the scorer.", shared.unreported_hits)
     return table.concat(out, "\n") .. "\n"
 end
 
@@ -85,7 +70,7 @@ local function status()
     return cjson.encode({
         mode = settings.mode, requests = by_tier, clients = shared.count[1], newcomers = shared.count[0],
         breaker = shared.breaker_open == 1 and "open" or "closed", generation = shared.generation,
-        unreported_hits = unreported_hits(), workers = ngx.worker.count(),
+        unreported_hits = shared.unreported_hits, workers = ngx.worker.count(),
     }) .. "\n"
 end
 

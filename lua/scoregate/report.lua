@@ -92,7 +92,8 @@ end
 local function put_hits(c, now_s)
     for k = 0, c.hit_seconds - 1 do
         put(k == 0 and ',"hits":[[' or ",[")
-        put(math.min(now_s - c.hit_s[k], 3600))
+        -- another worker's clock may be a moment ahead
+        put(math.max(0, math.min(now_s - c.hit_s[k], 3600)))
         put(",")
         put(c.hit_n[k])
         put("]")

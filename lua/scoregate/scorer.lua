@@ -63,8 +63,8 @@ local function exchange(sock, body, deadline)
     if not status then
         return nil, length
     end
-    if not length or length > MAX_ANSWER then
-        return nil, "an answer without a length, or of over 1 MiB"
+    if not length or not (length >= 0 and length <= MAX_ANSWER) then
+        return nil, "an answer without a sound length, or of over 1 MiB"
     end
     local answer
     answer, err = receive(sock, length, deadline)

@@ -76,7 +76,7 @@ local function post(now)
 end
 
 -- Sends what there is to send; true when there may be more.
-local function step()
+local function try_step()
     local now = clock.now()
     if not breaker.may_send(now) then
         return false
@@ -93,8 +93,13 @@ local function step()
         breaker.failed(clock.now(), err)
         return false
     end
-    asks.took(clock.now() - now)
-    breaker.succeeded()
+    local took = clock.now() - now
+    asks.took(took)
+    if took <= settings.wait_ms then
+        breaker.succeeded()
+    else
+        breaker.succeeded_late(now)
+    end
     return asks.length() > 0 or M.current.n == asks.BATCH
 end
 
@@ -106,15 +111,30 @@ local function orphan()
     body = nil
 end
 
+-- Whatever goes wrong in a step, the worker goes on sending.
+local function step()
+    local ok, more = pcall(try_step)
+    if ok then
+        return more
+    end
+    posted_at = nil
+    ngx.log(ngx.ERR, "a report failed in a way that nobody foresaw: ", more)
+    clients.tally("post_failures")
+    breaker.failed(clock.now(), more)
+    return false
+end
+
 -- A worker that goes leaves its unanswered report to the others, and, when they use another block of
 -- memory than it (limits were changed), all that its own block holds unreported.
 local function leave()
     if body and (M.current == none or M.current.n > 0) then
         orphan()
     end
+    asks.drop()
     while not clients.is_current() and report.take_all(batch, clock.now()) > 0 do
         seq = seq + 1
-        body = report.encode(batch, sender, seq, clock.now())
+        -- a sender of its own for each: two workers may post them in any order
+        body = report.encode(batch, sender .. "." .. seq, 1, clock.now())
         orphan()
     end
 end

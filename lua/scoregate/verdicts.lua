@@ -40,11 +40,16 @@ function M.read(text, n)
             return nil, "could not use the scorer's answer: verdict " .. i .. " is not one"
         end
     end
+    for _, change in ipairs(answer.changes) do
+        if type(change) ~= "table" or type(change.ip) ~= "string" then
+            return nil, "could not use the scorer's answer: a change is not one"
+        end
+    end
     return answer
 end
 
 local function apply_change(change)
-    local family, a, b = key.parse(tostring(change.ip))
+    local family, a, b = key.parse(change.ip)
     if not family then
         return
     end
@@ -73,13 +78,13 @@ local function apply_globals(answer, now)
     clients.unlock()
 end
 
-local function grant(batch, k, verdict, now)
+local function grant(batch, k, verdict, generation, now)
     local taken = batch.taken[k]
     local i = batch.slot[k]
     local c = clients.slots[i]
     -- the slot may have been given to another client since
     if c.family == taken.family and c.a == taken.a and c.b == taken.b then
-        lease.grant(c, taken, verdict, settings.tier_index[verdict.tier], now)
+        lease.grant(c, taken, verdict, settings.tier_index[verdict.tier], generation, now)
     end
 end
 
@@ -90,7 +95,7 @@ function M.apply(batch, answer, now)
         local to = math.min(from + CHUNK, batch.n) - 1
         clients.lock()
         for k = from, to do
-            grant(batch, k, answer.verdicts[k + 1], now)
+            grant(batch, k, answer.verdicts[k + 1], answer.generation, now)
         end
         clients.unlock()
     end

@@ -135,7 +135,7 @@ local function kept_for(top)
   local tier, seconds = byte(top, 2), WINDOW + 2 * bucket_s
   if tier == 255 then return seconds end
   for i = 1, min(tier, lines) do
-    seconds = max(seconds, read('<I4', top, 5 + 4 * i) + holds[i] - now)
+    seconds = max(seconds, holds[i], read('<I4', top, 5 + 4 * i) + holds[i] - now)
   end
   return seconds
 end

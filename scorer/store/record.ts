@@ -183,7 +183,10 @@ export function withTier(record: Buffer, { tier, since }: Held): Buffer {
   return encode({ ...into, tier, since: [...since] });
 }
 
-/** Seconds from `now` for which a record must be kept: its window, and what is left of its hold. */
+/**
+ * Seconds from `now` for which a record must be kept: its window, and its whole hold, for as long as a gateway may
+ * name the tier. A record that went before would look like one that a flush took, and its hold would begin anew.
+ */
 export function keptFor(
   tier: number,
   since: readonly number[],
@@ -191,7 +194,10 @@ export function keptFor(
   now: number,
 ): number {
   let seconds = WINDOW_S + 2 * BUCKET_S;
-  for (let i = 0; i < tier; i++) seconds = Math.max(seconds, (since[i] ?? 0) + (holds[i] ?? 0) - now);
+  for (let i = 0; i < tier; i++) {
+    const hold = holds[i] ?? 0;
+    seconds = Math.max(seconds, hold, (since[i] ?? 0) + hold - now);
+  }
   return Math.ceil(seconds);
 }
 

@@ -14,11 +14,18 @@ local function hit(n, second)
     return c, i
 end
 
+local TIERS = { "fast", "standard", "slow" }
+
+local function open(dict, known, newcomers, tiers)
+    clients.open(dict, known, newcomers, tiers or TIERS)
+    clients.remember()
+end
+
 describe("the table of clients", function()
     local dict
     before_each(function()
         dict = helper.dict()
-        clients.open(dict, 4, 3)
+        open(dict, 4, 3)
     end)
 
     it("finds what was added and nothing else", function()
@@ -87,13 +94,30 @@ describe("the table of clients", function()
         local c = hit(1, 10)
         hit(1, 10)
         c.tier = 2
-        clients.open(dict, 4, 3)
+        open(dict, 4, 3)
         assert.are.equal(2, select(2, clients.find(4, 1, 0)).tier)
-        clients.open(dict, 100, 10)
+        open(dict, 100, 10)
         local _, moved = clients.find(4, 1, 0)
         assert.are.equal(2, moved.tier)
         assert.are.equal(2, moved.hits)
         assert.are.equal(1, clients.shared.count[clients.KNOWN])
+    end)
+
+    it("keeps a tier by its name when a reload names other tiers, and drops one that is no more", function()
+        hit(1, 10).tier = 2
+        hit(2, 10).tier = 0
+        open(dict, 4, 3, { "best", "fast" })
+        assert.are.equal(clients.NO_TIER, select(2, clients.find(4, 1, 0)).tier)
+        assert.are.equal(1, select(2, clients.find(4, 2, 0)).tier)
+    end)
+
+    it("stays as it is when a reload fails after its init", function()
+        hit(1, 10)
+        local block = clients.shared
+        clients.open(dict, 50, 5, TIERS) -- no worker of that cycle ever starts
+        open(dict, 4, 3)
+        assert.are.equal(block, clients.shared)
+        assert.is_truthy(clients.find(4, 1, 0))
     end)
 
     it("is mended when a worker threw inside the lock", function()
@@ -118,14 +142,14 @@ describe("a lease", function()
     end
 
     before_each(function()
-        clients.open(helper.dict(), 4, 3)
+        open(helper.dict(), 4, 3)
         c = hit(1, 10)
         taken = ffi.new("scoregate_client")
         clients.take(c, taken)
     end)
 
     it("holds for its hits and is used up by the next", function()
-        lease.grant(c, taken, verdict(2, 5, 5, 1000), 0, 0)
+        lease.grant(c, taken, verdict(2, 5, 5, 1000), 0, 0, 0)
         hit(1, 10)
         hit(1, 10)
         assert.are.equal(lease.HOLDS, lease.state(c, c.hits, 1))
@@ -137,12 +161,12 @@ describe("a lease", function()
     it("is charged with what arrived since its report was taken", function()
         hit(1, 10)
         hit(1, 10)
-        lease.grant(c, taken, verdict(1, 5, 5, 1000), 0, 0)
+        lease.grant(c, taken, verdict(1, 5, 5, 1000), 0, 0, 0)
         assert.are.equal(lease.USED_UP, lease.state(c, c.hits, 1))
     end)
 
     it("ends by time, by errors and by signs", function()
-        lease.grant(c, taken, verdict(10, 2, 2, 1000), 0, 0)
+        lease.grant(c, taken, verdict(10, 2, 2, 1000), 0, 0, 0)
         assert.are.equal(lease.ENDED, lease.state(c, 1, 1000))
         lease.show_error(c)
         assert.are.equal(lease.HOLDS, lease.state(c, 1, 1))
@@ -153,31 +177,31 @@ describe("a lease", function()
     it("is ended by a sign that is new to the window, not by one already known", function()
         lease.show_signs(c, 1, 10)
         clients.take(c, taken)
-        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0)
+        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0, 0)
         lease.show_signs(c, 1, 11)
         assert.are.equal(lease.HOLDS, lease.state(c, 1, 1))
         lease.show_signs(c, 2, 12)
         assert.are.equal(lease.USED_UP, lease.state(c, 1, 1))
-        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0)
+        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0, 0)
         assert.are.equal(lease.USED_UP, lease.state(c, 1, 1), "a verdict that does not know the sign")
         clients.take(c, taken)
-        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0)
+        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0, 0)
         assert.are.equal(lease.HOLDS, lease.state(c, 1, 1))
     end)
 
     it("is shared by the gateways that are alive, at least one hit each", function()
         clients.shared.gateways = 2
-        lease.grant(c, taken, verdict(5, 5, 5, 1000), 0, 0)
+        lease.grant(c, taken, verdict(5, 5, 5, 1000), 0, 0, 0)
         assert.are.equal(taken.hits + 2, c.hits_end)
-        lease.grant(c, taken, verdict(1, 1, 1, 1000), 0, 0)
+        lease.grant(c, taken, verdict(1, 1, 1, 1000), 0, 0, 0)
         assert.are.equal(taken.hits + 1, c.hits_end)
         clients.shared.gateways = 1
-        lease.grant(c, taken, verdict(0, 1, 1, 1000), 0, 0)
+        lease.grant(c, taken, verdict(0, 1, 1, 1000), 0, 0, 0)
         assert.are.equal(taken.hits, c.hits_end)
     end)
 
     it("of an older generation ends within two seconds", function()
-        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0)
+        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0, 0)
         clients.shared.generation, clients.shared.generation_at = 7, 1
         assert.are.equal(lease.ENDED, lease.state(c, 1, 2001))
     end)

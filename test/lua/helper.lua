@@ -31,6 +31,7 @@ function M.dict()
     return {
         get = function(_, name) return values[name] end,
         set = function(_, name, value) values[name] = value end,
+        delete = function(_, name) values[name] = nil end,
     }
 end
 
