@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { checkNode, ensureNpmPackages, root } from './setup.mjs';
 
 checkNode();
-ensureNpmPackages();
+await ensureNpmPackages();
 const [file, ...args] = process.argv.slice(2);
 if (file === undefined) {
   process.stderr.write('usage: node launch/run.mjs FILE [ARGUMENT…]\n');

@@ -1,6 +1,7 @@
 // Sets up what is missing: npm packages from the lock file and, as root on Debian and Ubuntu, apt packages. Plain
 // JavaScript, because it runs before the npm packages are there.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,18 +50,49 @@ export function checkNode() {
   }
 }
 
+let interrupted = false;
+
+/**
+ * Runs a program whose output is seen; true when it succeeds. A signal to us goes to it too, and ends this process
+ * once it has ended and what was set up for it is cleared away: see endIfInterrupted().
+ * @param {string} program
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<boolean>}
+ */
+async function runs(program, args, env = process.env) {
+  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  /** @param {NodeJS.Signals} signal */
+  const forward = (signal) => {
+    interrupted = true;
+    child.kill(signal);
+  };
+  process.on('SIGINT', forward).on('SIGTERM', forward);
+  try {
+    const [code] = await once(child, 'exit');
+    return code === 0;
+  } catch {
+    return false;
+  } finally {
+    process.off('SIGINT', forward).off('SIGTERM', forward);
+  }
+}
+
+function endIfInterrupted() {
+  if (interrupted) process.exit(130);
+}
+
 /** Runs `npm ci` when node_modules does not hold what the lock file says. */
-export function ensureNpmPackages() {
+export async function ensureNpmPackages() {
   const reason = npmReason();
   if (reason === null) return;
   say(`${reason}: npm ci (TensorFlow.js's native library is optional; a few minutes where it must be built)`);
-  const inherited = /** @type {const} */ (['ignore', 'inherit', 'inherit']);
   for (const more of [[], ['--omit=optional']]) {
     if (more.length > 0) say('npm ci failed; trying without optional packages (the wasm backend needs none)');
-    const options = { cwd: root, stdio: [...inherited] };
     // Development packages too: `npm test` needs them, and one node_modules for both commands is simpler.
-    const { status } = spawnSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', ...more], options);
-    if (status === 0 && npmReason() === null) return;
+    const done = await runs('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', ...more]);
+    endIfInterrupted();
+    if (done && npmReason() === null) return;
   }
   fail('npm ci failed (see above); with a network and a registry that npm can reach, try again');
 }
@@ -116,7 +148,7 @@ export function missingPackages(forTests) {
  * Installs what of the system is missing, or says what to install and ends the process.
  * @param {boolean} forTests
  */
-export function ensureSystemPackages(forTests) {
+export async function ensureSystemPackages(forTests) {
   const missing = missingPackages(forTests);
   if (missing.length === 0) return;
   const command = `apt-get install ${missing.join(' ')}`;
@@ -133,7 +165,7 @@ export function ensureSystemPackages(forTests) {
     fail(`missing: ${missing.join(' ')}. Install with: sudo ${command}; ${otherwise}`);
   say(`missing: ${missing.join(' ')}`);
   say(`installing, without starting any service: ${command}`);
-  withoutServices(() => install(missing));
+  await withoutServices(() => install(missing));
   keepOff(missing);
   const still = missingPackages(forTests);
   if (still.length > 0) fail(`still missing after ${command}: ${still.join(' ')} (see above); ${otherwise}`);
@@ -150,42 +182,32 @@ function keepOff(packages) {
 }
 
 /** @param {string[]} packages */
-function install(packages) {
-  for (let attempt = 1; attempt <= 2; attempt++) {
+async function install(packages) {
+  for (let attempt = 1; attempt <= 2 && !interrupted; attempt++) {
     if (attempt > 1) say('that failed; once more');
-    const updated = apt(['update', '-q']);
+    const updated = await apt(['update', '-q']);
     // A stale list can still be good enough, and a package source that is down need not be one of ours.
-    if (!updated) say('apt-get update failed; going on with the lists that are there');
-    if (apt(['install', '-y', '-q', '--no-install-recommends', ...packages])) return;
+    if (!updated && !interrupted) say('apt-get update failed; going on with the lists that are there');
+    if (!interrupted && (await apt(['install', '-y', '-q', '--no-install-recommends', ...packages]))) return;
   }
 }
 
 /** @param {string[]} args */
-function apt(args) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  return spawnSync('apt-get', args, { env, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
-}
+const apt = (args) => runs('apt-get', args, { ...process.env, DEBIAN_FRONTEND: 'noninteractive' });
 
 /**
  * Debian starts a service as soon as it is installed, unless policy-rc.d forbids it (invoke-rc.d(8)): a fresh nginx
  * would take port 80, Redis 6379.
- * @param {() => void} action
+ * @param {() => Promise<void>} action
  */
-function withoutServices(action) {
+async function withoutServices(action) {
   const policy = '/usr/sbin/policy-rc.d';
   const ours = !existsSync(policy);
   if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  const remove = () => ours && rmSync(policy, { force: true });
-  // apt-get gets the interrupt too and ends; with a handler, this process lives to remove the file.
-  const interrupted = () => {
-    remove();
-    process.exit(130);
-  };
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
-    action();
+    await action();
   } finally {
-    remove();
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    if (ours) rmSync(policy, { force: true });
   }
+  endIfInterrupted();
 }

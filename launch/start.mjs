@@ -3,9 +3,9 @@ import { checkNode, ensureNpmPackages, ensureSystemPackages } from './setup.mjs'
 
 checkNode();
 if (!process.argv.slice(2).some((arg) => arg === '--help' || arg === '-h')) {
-  ensureSystemPackages(false);
+  await ensureSystemPackages(false);
 }
-ensureNpmPackages();
+await ensureNpmPackages();
 const { register } = await import('tsx/esm/api');
 register();
 const { main } = await import('./start.ts');

@@ -44,7 +44,7 @@ async function run(options: Options): Promise<void> {
   prepare(folder, user);
   if (config.logs.stdout && !canOpenStdout()) {
     say(
-      `standard output cannot be opened by nginx (it is a socket), so the access log is only in ${config.logs.access}`,
+      `nginx cannot open this standard output (a socket, or another user's), so the access log is only in ${config.logs.access}`,
     );
   }
   const system = new System(config, { run: folder, nginx, user });

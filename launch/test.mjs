@@ -107,8 +107,8 @@ function describe(error) {
 const typeOf = (error) => (error && 'failureType' in error ? error.failureType : null);
 
 checkNode();
-ensureSystemPackages(true);
-ensureNpmPackages();
+await ensureSystemPackages(true);
+await ensureNpmPackages();
 // The runner starts one Node for each file; this is how they learn to read TypeScript.
 process.env['NODE_OPTIONS'] =
   `${process.env['NODE_OPTIONS'] ?? ''} --import ${import.meta.resolve('tsx')}`.trim();
