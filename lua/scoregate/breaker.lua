@@ -46,13 +46,7 @@ function M.failed(now, why)
     end
 end
 
---- A report was answered, but too late for whoever waited. The breaker stays as it is, and when it is
--- open, reports go on without a pause: late verdicts are better than none.
-function M.succeeded_late(now)
-    clients.shared.probe_at = now
-end
-
---- A report was answered in time.
+--- A report was answered.
 function M.succeeded()
     local shared = clients.shared
     if shared.failures == 0 then

@@ -93,13 +93,8 @@ local function try_step()
         breaker.failed(clock.now(), err)
         return false
     end
-    local took = clock.now() - now
-    asks.took(took)
-    if took <= settings.wait_ms then
-        breaker.succeeded()
-    else
-        breaker.succeeded_late(now)
-    end
+    asks.took(clock.now() - now)
+    breaker.succeeded()
     return asks.length() > 0 or M.current.n == asks.BATCH
 end
 

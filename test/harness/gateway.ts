@@ -46,6 +46,7 @@ export class Part {
   /** Starts the process and waits until its port answers. */
   async start(): Promise<void> {
     const [program = '', ...args] = this.#command;
+    if (await answers(this.#port)) throw new Error(`port ${this.#port} of ${this.name} is in use`);
     const child = spawn(program, args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,7 +1,8 @@
 /** A stand-in for the scorer that misbehaves as a test asks, and knows what was reported to it. */
 import { createServer, type Server } from 'node:http';
 
-export type Behaviour = 'well' | 'garbage' | 'late' | 'lost answer' | 'error';
+export type Behaviour =
+  'well' | 'garbage' | 'late' | 'slow' | 'lost answer' | 'error' | 'bad length' | 'bad changes';
 interface Reported {
   ip: string;
   hits?: [number, number][];
@@ -21,6 +22,8 @@ export class FakeScorer {
   repeated = 0;
   /** Clients that had more hits than `line` are slow. */
   line = Infinity;
+  /** No lease has more hits than this. */
+  longest = 1024;
   /** What was last reported of each client with a hit. */
   readonly reports = new Map<string, Reported>();
   readonly #last = new Map<string, number>();
@@ -35,9 +38,14 @@ export class FakeScorer {
         const text = this.#answer(body);
         if (this.behaviour === 'lost answer' && Math.random() < 0.3) return response.destroy();
         if (this.behaviour === 'error') response.statusCode = 503;
+        if (this.behaviour === 'bad length') {
+          response.socket?.end('HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}');
+          return undefined;
+        }
         const send = (): unknown =>
           response.setHeader('content-length', Buffer.byteLength(text)) && response.end(text);
-        if (this.behaviour === 'late') setTimeout(send, 1000);
+        const delay = { late: 1000, slow: 60 }[this.behaviour as string];
+        if (delay !== undefined) setTimeout(send, delay);
         else send();
         return undefined;
       });
@@ -56,12 +64,14 @@ export class FakeScorer {
       const total = (this.#clients.get(ip) ?? 0) + n;
       this.#clients.set(ip, total);
       const slow = total > this.line;
-      const left = slow ? 1024 : Math.min(1024, this.line - total);
+      const left = slow ? 1024 : Math.min(this.longest, this.line - total);
       const lease = { hits: left, errors: 1024, signs: 1024, ttl_ms: 60000 };
       return { ip, score: slow ? 0.9 : 0.1, tier: slow ? 'slow' : 'fast', requests_60s: total, lease };
     });
     if (this.behaviour === 'garbage') return '{"verdicts": [{"score": "high"}], "gener';
-    return JSON.stringify({ verdicts, generation: 1, changes: [], gateways: 1, model: 'fake' });
+    const bad = this.behaviour === 'bad changes';
+    const [generation, changes] = bad ? [2, [1, null]] : [1, []];
+    return JSON.stringify({ verdicts, generation, changes, gateways: 1, model: 'fake' });
   }
 
   listen(port: number): Promise<void> {

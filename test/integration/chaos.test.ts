@@ -246,7 +246,8 @@ test('reloaded every second: nothing is lost, no verdict either, and no more con
   );
 });
 
-for (const behaviour of ['garbage', 'late', 'lost answer', 'error'] as Behaviour[]) {
+const BEHAVIOURS = ['garbage', 'late', 'lost answer', 'error', 'bad length', 'bad changes'] as const;
+for (const behaviour of BEHAVIOURS satisfies readonly Behaviour[]) {
   test(`a scorer that gives ${behaviour}: nothing fails, and each hit is counted once`, async () => {
     const scorer = new FakeScorer();
     await gateway.scorer.end();

@@ -10,7 +10,7 @@ let scorer: FakeScorer;
 before(async () => {
   scorer = new FakeScorer();
   scorer.line = LINE;
-  await scorer.listen(16102);
+  await scorer.listen(16702);
 });
 after(() => scorer.close());
 
@@ -24,7 +24,7 @@ function overshoot(lines: LogLine[], ip: string): { better: number; ranOut: numb
 
 for (const workers of [1, 2, 4]) {
   test(`with ${workers} worker(s) no request of a flood reaches a better tier after the one that crosses`, async () => {
-    const gateway: Gateway = await startGateway({ port: 16100, noScorer: true, config: { workers } });
+    const gateway: Gateway = await startGateway({ port: 16700, noScorer: true, config: { workers } });
     try {
       const ip = `198.51.100.${workers}`;
       const result = await load({

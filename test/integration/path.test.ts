@@ -96,6 +96,34 @@ test('in observe mode everybody goes to the default tier and the log says where 
   await new Promise((resolve) => setTimeout(resolve, 1000));
 });
 
+test('a reload with fewer tiers keeps those verdicts whose tier still has its name', async () => {
+  const ip = '198.51.100.2'; // slow since its flood
+  assert.deepEqual(await requests(1, ip), ['slow']);
+  await requests(1, '198.51.100.77');
+  const backends = [10, 12].map((offset) => [`127.0.0.1:${gateway.port + offset}`]);
+  gateway.configure({
+    tiers: [
+      { name: 'fast', backends: backends[0] },
+      { name: 'slow', backends: backends[1] },
+    ],
+    default_tier: 'fast',
+    hysteresis: { hold_s: [120] },
+  });
+  gateway.reload();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const answers = [await gateway.get('/', ip), await gateway.get('/', '198.51.100.77')];
+  assert.deepEqual(
+    answers.map((answer) => [answer.status, answer.headers.get('x-tier')]),
+    [
+      [200, 'slow'],
+      [200, 'fast'],
+    ],
+  );
+  gateway.configure({});
+  gateway.reload();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+});
+
 test('counts are exact under load: what the scorer counted equals what was sent', async () => {
   await gateway.drained();
   const before = await gateway.metric('scoregate_hits_total', 'scorer');
