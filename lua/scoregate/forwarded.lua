@@ -8,7 +8,10 @@ local M = {}
 
 local peers, count, requests = {}, 0, 0
 
-local function warn(peer)
+local function warn(premature, peer)
+    if premature then
+        return
+    end
     ngx.log(ngx.WARN, "the peer ", peer, " sends X-Forwarded-For for many clients but is not trusted, so all of them ",
         "are scored as one; if it is your proxy, add this to scoregate.yaml:  trusted_proxies: [\"", peer, "\"]")
 end
@@ -31,7 +34,8 @@ local function look()
         seen[header], seen.n = true, seen.n + 1
         -- once for all workers
         if seen.n == CLIENTS and ngx.shared.scoregate:add("warned:" .. peer, true) then
-            warn(peer)
+            -- from a timer, because what a location logs goes to the file only, and this is for the console too
+            ngx.timer.at(0, warn, peer)
         end
     end
 end
