@@ -34,13 +34,12 @@ typedef struct {
     uint64_t lock[8];
     uint32_t mask, seed, limit[2], count[2], newest[2], oldest[2], free;
     uint32_t dirty_newest, dirty_oldest, dirty_count;
-    double generation, generation_at, model_at;
+    double generation, generation_at;
     double posted_at, failures, probe_at, breaker_open;
     double gateways, mended;
     double forgotten[2], lost_hits, asks_refused, unreported_hits;
     double waits, waits_expired, posts, post_failures, posts_refused, breaker_opened, wait_ms_sum;
     double requests[16][8];
-    double wait_buckets[8];
 } scoregate_shared;
 ]]
 
