@@ -13,17 +13,8 @@ import {
 import type { Model } from './model.ts';
 import { search, type Question } from './search.ts';
 import { emptyRecord, type ClientRecord } from './store/record.ts';
-import type { Held, Moment } from './store/store.ts';
-import {
-  decay,
-  improvesIn,
-  nextTier,
-  releaseLine,
-  restored,
-  tierOf,
-  type Lines,
-  type Standing,
-} from './tier.ts';
+import type { Held, Moment, Standing } from './store/store.ts';
+import { decay, improvesIn, nextTier, releaseLine, restored, tierOf, type Lines } from './tier.ts';
 import { hitsOf, windowAt, type Window } from './window.ts';
 
 export type Judging = Pick<Model, 'features' | 'thresholds' | 'monotone' | 'score'>;
@@ -74,7 +65,11 @@ export async function judge(
   await settle(model, cases, lines, now);
   const leases = await grant(model, cases, lines, now);
   const verdicts = cases.map((one, i) => verdict(one, leases[i] as Lease, lines, now));
-  const held = cases.filter(differs).map(({ subject, after }) => ({ key: subject.key, ...after }));
+  const held = cases.filter(differs).map(({ subject, record: { tier, since }, after }) => ({
+    key: subject.key,
+    ...after,
+    found: { tier, since },
+  }));
   return { verdicts, held };
 }
 

@@ -7,6 +7,7 @@
  */
 import { features } from './features.ts';
 import type { Question } from './search.ts';
+import type { Standing } from './store/store.ts';
 import { WINDOW_S, windowAt, type Track } from './window.ts';
 
 export interface Lines {
@@ -15,13 +16,6 @@ export interface Lines {
   margin: number;
   /** Seconds per line. */
   holds: readonly number[];
-}
-
-export interface Standing {
-  /** Index of the tier; -1 if none is known. */
-  tier: number;
-  /** Unix second per line; 0 where it does not matter. */
-  since: readonly number[];
 }
 
 /** Tier index of a score alone: the number of thresholds that it reaches. */

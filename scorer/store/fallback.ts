@@ -111,7 +111,9 @@ export class FallbackStore implements WindowStore {
         this.#fail(error);
       }
     }
-    for (const one of held) this.#held.set(one.key, one);
+    // Redis still holds what the first of them found.
+    for (const one of held)
+      this.#held.set(one.key, { ...one, found: this.#held.get(one.key)?.found ?? one.found });
   }
 
   async change(changes: readonly Change[], floor: number): Promise<ChangeState> {

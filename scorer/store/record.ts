@@ -12,7 +12,7 @@ import { BITMAPS, COUNTS, OBSERVATIONS, type Bitmap } from '../observations.ts';
 import { BUCKET_S, WINDOW_S, addHits, addObserved, emptyTrack, firstBucket, prune } from '../window.ts';
 import { windowAt, type Bucket, type Track, type Window } from '../window.ts';
 import { createHash } from 'node:crypto';
-import type { Held, Reported } from './store.ts';
+import type { Held, Reported, Standing } from './store.ts';
 
 export const NO_TIER = 255;
 export const HEAD = 8;
@@ -177,10 +177,22 @@ function split(added: Reported['added']): {
   return { counts, bitmaps };
 }
 
-/** The record with another tier; a record of the tier alone if there was none. */
-export function withTier(record: Buffer, { tier, since }: Held): Buffer {
+/** The record with the standing that hold() of store.ts gives it; a record of the tier alone if there was none. */
+export function withTier(record: Buffer, { tier, since, found }: Held): Buffer {
   const into = decode(record, since.length) ?? emptyRecord(since.length);
-  return encode({ ...into, tier, since: [...since] });
+  const untouched = into.tier === found.tier && into.since.every((second, i) => second === found.since[i]);
+  if (untouched || into.tier < 0) return encode({ ...into, tier, since: [...since] });
+  if (into.tier < found.tier) return record;
+  const worse = since.map((second, i) => Math.max(second, into.since[i] ?? 0));
+  return encode({ ...into, tier: Math.max(tier, into.tier), since: worse });
+}
+
+/** Tier and since as they stand in a record's head. */
+export function top({ tier, since }: Standing): Buffer {
+  const bytes = Buffer.alloc(1 + 4 * since.length);
+  bytes[0] = tier < 0 ? NO_TIER : tier;
+  since.forEach((second, i) => bytes.writeUInt32LE(second, 1 + 4 * i));
+  return bytes;
 }
 
 /**

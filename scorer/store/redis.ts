@@ -1,7 +1,7 @@
 /** Windows in Redis, shared by every scorer and gateway. Every call fails soon rather than waits: see fallback.ts. */
 import { Redis } from 'ioredis';
 import { pack, packKeys } from './payload.ts';
-import { KINDS, VOCABULARY, emptyRecord, encode, keptFor } from './record.ts';
+import { KINDS, VOCABULARY, emptyRecord, encode, keptFor, top } from './record.ts';
 import { run, script, type Script } from './script.ts';
 import { CHANGES_KEPT, type Applied, type Batch, type Change, type ChangeState } from './store.ts';
 import type { Held, WindowStore } from './store.ts';
@@ -139,12 +139,12 @@ export class RedisStore implements WindowStore {
     await Promise.all(
       parts.map((part, shard) => {
         if (part.length === 0) return null;
-        const args = part.flatMap(({ key, tier, since }) => {
-          const top = Buffer.alloc(1 + 4 * since.length);
-          top[0] = tier;
-          since.forEach((second, i) => top.writeUInt32LE(second, 1 + 4 * i));
-          return [key, top, keptFor(tier, since, this.#holds, nowS)];
-        });
+        const args = part.flatMap((one) => [
+          one.key,
+          top(one.found),
+          top(one),
+          keptFor(one.tier, one.since, this.#holds, nowS),
+        ]);
         return this.#run(HOLD, shard, [VOCABULARY, this.#holds.length, ...args]);
       }),
     );

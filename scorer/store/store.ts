@@ -46,11 +46,17 @@ export interface Applied {
 }
 
 /** A client's tier and, per line, the second until which its score had not fallen below. */
-export interface Held {
-  key: string;
+export interface Standing {
+  /** Index of the tier; -1 if none is known. */
   tier: number;
-  /** Unix seconds per line; 0 where it does not matter. */
+  /** Unix second per line; 0 where it does not matter. */
   since: readonly number[];
+}
+
+/** A standing to write into a client's record, and the one that the judgement found there. */
+export interface Held extends Standing {
+  key: string;
+  found: Standing;
 }
 
 export type Change = { ip: string; forget: true } | { ip: string; pin: string | null };
@@ -70,7 +76,10 @@ export interface WindowStore {
   apply(batch: Batch): Promise<Applied>;
   /** The same answer for some clients; counts nothing. */
   look(keys: readonly string[]): Promise<Applied>;
-  /** Writes tiers into the records. */
+  /**
+   * Writes tiers into the records. Where another scorer has written one since the judgement looked, the worse of the
+   * two stands, unless the other has let the client go meanwhile: then that stands, and the next report judges anew.
+   */
   hold(held: readonly Held[]): Promise<void>;
   /** Raises the generation, to at least `floor`, and applies and keeps `changes`. */
   change(changes: readonly Change[], floor: number): Promise<ChangeState>;

@@ -10,6 +10,8 @@ import { hitsOf } from '../../scorer/window.ts';
 import { sleep, startRedis, until, type RedisServer } from './redis_server.ts';
 
 const HOLDS = [120, 600];
+/** What a judgement finds in a record that has no tier. */
+const NOBODY = { tier: -1, since: [0, 0] };
 const PORT = 15110;
 
 interface Bench {
@@ -124,7 +126,7 @@ test('a killed Redis comes back empty: what was counted meanwhile, pins, generat
   await server.stop();
   assert.equal(hits(await store.apply(batch([hit('a', 2)]))), 7);
   const { now } = await store.look(['a']);
-  await store.hold([{ key: 'a', tier: 1, since: [now.s, 0] }]);
+  await store.hold([{ key: 'a', tier: 1, since: [now.s, 0], found: NOBODY }]);
   const during = await store.change([{ ip: 'q', pin: 'fast' }], 0);
   assert.ok(during.generation > generation);
   const again = await startRedis(PORT);

@@ -8,6 +8,7 @@ import { addHits, addObserved } from '../../scorer/window.ts';
 import { fakeModel } from './models.ts';
 
 const NOW = 1_700_000_000;
+const NOBODY = { tier: -1, since: [0, 0] };
 const LINES: Lines = { thresholds: [0.35, 0.7], margin: 0.05, holds: [120, 600] };
 // sigmoid(3 ln((1+r)/101)) reaches 0.35 with the 82nd and 0.7 with the 133rd request, 0.3 with the 76th.
 const [STANDARD, SLOW] = [82, 133];
@@ -106,14 +107,14 @@ test('getting worse is immediate, getting better takes the hold from the last se
   const first = await one(subject(record(flood)));
   assert.equal(first.tier, 2);
   // 100 hits are left after 57 s (score 0.49), none after 60: 0.65 is last reached after 56 s, 0.30 after 59.
-  assert.deepEqual(first.write, { key: 'a', tier: 2, since: [NOW + 59, NOW + 56] });
+  assert.deepEqual(first.write, { key: 'a', tier: 2, since: [NOW + 59, NOW + 56], found: NOBODY });
   const since = [...(first.write?.since ?? [])];
   const later = async (s: number) => one(subject(record([], { tier: 2, since })), { now: s });
   assert.equal((await later(NOW + 56 + 599)).tier, 2);
   assert.equal((await later(NOW + 56 + 599)).origin, 'held');
   const freed = await later(NOW + 56 + 600);
   assert.equal(freed.tier, 0, 'the hold of the better line ended before');
-  assert.deepEqual(freed.write, { key: 'a', tier: 0, since: [0, 0] });
+  assert.deepEqual(freed.write, { key: 'a', tier: 0, since: [0, 0], found: { tier: 2, since } });
 });
 
 test('between line and margin a client stays, and its hold begins anew', async () => {
@@ -158,7 +159,7 @@ test('without holds nothing is held, and ttl_ms is when the score falls below th
 test('a lost record comes back with the tier that the gateway holds, for a whole hold', async () => {
   const back = await one(subject(null, { reported: 2 }));
   assert.deepEqual([back.tier, back.origin], [2, 'held']);
-  assert.deepEqual(back.write, { key: 'a', tier: 2, since: [NOW, NOW] });
+  assert.deepEqual(back.write, { key: 'a', tier: 2, since: [NOW, NOW], found: NOBODY });
   const known = await one(subject(record([], { tier: 0 }), { reported: 2 }));
   assert.equal(known.tier, 0, 'a record that says better is right');
 });
@@ -167,7 +168,7 @@ test('a pinned client has the pinned tier, the longest lease, and no past when t
   const pinned = await one(subject(record([[0, 500]]), { pin: 0, reported: 0 }));
   assert.deepEqual([pinned.tier, pinned.origin, pinned.lease.hits], [0, 'pinned', 1024]);
   const quiet = await one(subject(record([[0, 1]]), { pin: 2, reported: 2 }));
-  assert.deepEqual(quiet.write, { key: 'a', tier: 0, since: [0, 0] });
+  assert.deepEqual(quiet.write, { key: 'a', tier: 0, since: [0, 0], found: NOBODY });
 });
 
 test('a client in the best tier needs no record of that', async () => {

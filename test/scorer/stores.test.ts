@@ -9,6 +9,8 @@ import { hitsOf, type Window } from '../../scorer/window.ts';
 import { startRedis, until, type RedisServer } from './redis_server.ts';
 
 const HOLDS = [120, 600];
+/** What a judgement finds in a record that has no tier. */
+const NOBODY = { tier: -1, since: [0, 0] };
 let server: RedisServer;
 let redis: RedisStore;
 let sharded: RedisStore;
@@ -157,17 +159,48 @@ for (const [where, make] of kinds) {
       const key = fresh();
       await store.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
       const { now } = await store.look([key]);
-      await store.hold([{ key, tier: 2, since: [now.s, now.s + 9] }]);
+      await store.hold([{ key, tier: 2, since: [now.s, now.s + 9], found: NOBODY }]);
       const applied = await store.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
       const record = decode(applied.records[0] as Buffer, 2);
       assert.deepEqual([record?.tier, record?.since], [2, [now.s, now.s + 9]]);
       assert.equal(hitsOf(windowIn(applied)), 2);
     });
 
+    const standing = async (key: string): Promise<unknown> => {
+      const record = decode((await store.look([key])).records[0] as Buffer, 2);
+      return record && { tier: record.tier, since: record.since };
+    };
+
+    test('of two judgements of the same record the worse stands, whichever is written last', async () => {
+      const before = { tier: 1, since: [100, 0] };
+      const [newer, older] = [
+        { tier: 2, since: [180, 170] },
+        { tier: 1, since: [175, 0] },
+      ];
+      for (const order of [
+        [newer, older],
+        [older, newer],
+      ]) {
+        const key = fresh();
+        await store.hold([{ key, ...before, found: NOBODY }]);
+        for (const one of order) await store.hold([{ key, ...one, found: before }]);
+        assert.deepEqual(await standing(key), newer);
+      }
+    });
+
+    test('a judgement from before a client was let go, or forgotten, does not bring its tier back', async () => {
+      const key = fresh();
+      const slow = { tier: 2, since: [100, 100] };
+      await store.hold([{ key, ...slow, found: NOBODY }]);
+      await store.hold([{ key, tier: 0, since: [0, 0], found: slow }]);
+      await store.hold([{ key, tier: 2, since: [101, 101], found: slow }]);
+      assert.deepEqual(await standing(key), { tier: 0, since: [0, 0] });
+    });
+
     test('a tier outlives a record that was lost', async () => {
       const key = fresh();
       const { now } = await store.look([key]);
-      await store.hold([{ key, tier: 1, since: [now.s, 0] }]);
+      await store.hold([{ key, tier: 1, since: [now.s, 0], found: NOBODY }]);
       const { records } = await store.look([key]);
       assert.equal(decode(records[0] as Buffer, 2)?.tier, 1);
       assert.equal(decode(records[0] as Buffer, 2)?.last, 0);
@@ -176,7 +209,7 @@ for (const [where, make] of kinds) {
     test('with another number of tiers a tier is void and the window stays', async () => {
       const key = fresh();
       await store.apply(batch([{ key, hits: [[0, 3]], added: {} }]));
-      await store.hold([{ key, tier: 1, since: [5, 0] }]);
+      await store.hold([{ key, tier: 1, since: [5, 0], found: NOBODY }]);
       const { records, now } = await store.look([key]);
       const record = decode(records[0] as Buffer, 3);
       assert.equal(record?.tier, -1);
@@ -229,7 +262,7 @@ for (const [where, make] of kinds) {
     test('a forgotten client has an empty window and the best tier', async () => {
       const key = fresh();
       await store.apply(batch([{ key, hits: [[0, 9]], added: {} }]));
-      await store.hold([{ key, tier: 2, since: [9, 9] }]);
+      await store.hold([{ key, tier: 2, since: [9, 9], found: NOBODY }]);
       await store.change([{ ip: key, forget: true }], 0);
       const applied = await store.look([key]);
       assert.equal(hitsOf(windowIn(applied)), 0);
@@ -283,7 +316,7 @@ test('a record expires after the window, a held one after its hold', async () =>
   const idle = await server.client.ttl(redis.key(key));
   assert.ok(idle >= 60 && idle <= 80, `${idle} s`);
   const { now } = await redis.look([key]);
-  await redis.hold([{ key, tier: 2, since: [now.s, now.s + 30] }]);
+  await redis.hold([{ key, tier: 2, since: [now.s, now.s + 30], found: NOBODY }]);
   const held = await server.client.ttl(redis.key(key));
   assert.ok(held > 600 && held <= 632, `${held} s`);
   await redis.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
@@ -326,7 +359,7 @@ test('the memory store lets idle clients go, held ones after their hold', async 
       { key: 'b', hits: [[0, 1]], added: {} },
     ]),
   );
-  await memory.hold([{ key: 'b', tier: 1, since: [now, 0] }]);
+  await memory.hold([{ key: 'b', tier: 1, since: [now, 0], found: NOBODY }]);
   now += 100;
   assert.deepEqual(
     (await memory.look(['a', 'b'])).records.map((r) => r.length > 0),
