@@ -46,7 +46,13 @@ function M.failed(now, why)
     end
 end
 
---- A report was answered.
+--- A report was answered, but later than a request waits: the scorer is there, and still nobody should wait for
+-- it. The failures stay; while the breaker is open the next report may go at once, so that hits do not pile up.
+function M.succeeded_late(now)
+    clients.shared.probe_at = now
+end
+
+--- A report was answered in time.
 function M.succeeded()
     local shared = clients.shared
     if shared.failures == 0 then

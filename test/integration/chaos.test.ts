@@ -74,6 +74,7 @@ const health = async (): Promise<string> => {
 };
 
 test('the scorer killed: requests keep their tiers, and it is said once', async () => {
+  const [silent, back] = [said(/the scorer does not answer/g), said(/the scorer answers again/g)];
   await under(6, async () => {
     await sleep(1500);
     await gateway.scorer.end('SIGKILL');
@@ -83,8 +84,8 @@ test('the scorer killed: requests keep their tiers, and it is said once', async 
   await recovered();
   const lines = await logged();
   assertWaits(lines);
-  assert.equal(said(/the scorer does not answer/g), 1);
-  assert.equal(said(/the scorer answers again/g), 1);
+  assert.equal(said(/the scorer does not answer/g), silent + 1);
+  assert.equal(said(/the scorer answers again/g), back + 1);
   assert.ok(lines.every((line) => ['fast', 'standard', 'slow'].includes(line.tier)));
 });
 
@@ -272,3 +273,31 @@ for (const behaviour of BEHAVIOURS satisfies readonly Behaviour[]) {
     await recovered();
   });
 }
+
+test('a scorer that always answers, but later than anybody waits: after a few waits nobody waits any more', async () => {
+  const scorer = new FakeScorer();
+  await gateway.scorer.end();
+  await scorer.listen(gateway.scorerPort);
+  await recovered();
+  scorer.longest = 0; // every lease is used up by its first request
+  scorer.behaviour = 'slow';
+  await logged();
+  for (let i = 0; i < 60; i++) {
+    await (await gateway.get('/', '198.51.100.77')).arrayBuffer();
+    await sleep(10);
+  }
+  assert.equal(await gateway.metric('scoregate_breaker_open'), 1);
+  const lines = (await logged()).filter((line) => line.client === '198.51.100.77');
+  assert.equal(lines.length, 60);
+  const waited = lines.filter((line) => Number(line.wait_ms) >= 20).length;
+  assert.ok(waited >= 3 && waited <= 10, `${waited} requests waited`);
+  assert.equal(lines.at(-1)?.tier, 'fast', 'late verdicts are applied all the same');
+  await gateway.drained();
+  assert.ok(scorer.hits >= 60, `${scorer.hits} hits reported`);
+  scorer.behaviour = 'well';
+  await (await gateway.get('/', '198.51.100.77')).arrayBuffer();
+  await recovered();
+  await scorer.close();
+  await gateway.scorer.start();
+  await recovered();
+});

@@ -5,7 +5,10 @@ import { startGateway, type Gateway } from '../harness/gateway.ts';
 
 let gateway: Gateway;
 before(async () => {
-  gateway = await startGateway({ port: 16000 });
+  // What is right is asked here, not how fast: a busy machine's pauses must not make a wait run out (chaos.test.ts
+  // and flood.test.ts are about the waits).
+  const scorer = { listen: '127.0.0.1:16002', wait_ms: 1000, timeout_ms: 3000 };
+  gateway = await startGateway({ port: 16000, config: { scorer } });
 });
 after(() => gateway.stop());
 
@@ -21,8 +24,6 @@ async function requests(n: number, ip: string, headers: Record<string, string> =
 }
 
 test('a first request is scored before it is routed', async () => {
-  // code that has just started is slow, and a wait of 25 ms may run out: the first of all is not the one to judge
-  for (let i = 1; i <= 20; i++) await requests(1, `192.0.2.${i}`);
   assert.deepEqual(await requests(1, '198.51.100.1'), ['fast']);
 });
 
