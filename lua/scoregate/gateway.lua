@@ -9,6 +9,7 @@ local clock = require "scoregate.clock"
 local forwarded = require "scoregate.forwarded"
 local key = require "scoregate.key"
 local lease = require "scoregate.lease"
+local opening = require "scoregate.opening"
 local route = require "scoregate.route"
 local sender = require "scoregate.sender"
 local target = require "scoregate.target"
@@ -39,11 +40,11 @@ require("jit.opt").start("maxrecord=16000", "maxirconst=4000", "maxsnap=2000")
 local M = {}
 
 function M.init()
-    clients.open(ngx.shared.scoregate, settings.clients, settings.newcomers, settings.tiers)
+    opening.open(ngx.shared.scoregate, settings.clients, settings.newcomers, settings.tiers)
 end
 
 function M.init_worker()
-    clients.remember()
+    opening.remember()
     sender.start()
 end
 

@@ -2,6 +2,7 @@
 
 local cjson = require "cjson.safe"
 local clients = require "scoregate.clients"
+local layout = require "scoregate.layout"
 local observations = require "scoregate.observations"
 local route = require "scoregate.route"
 
@@ -56,7 +57,7 @@ local function text()
     metric(out, "counter", "forgotten_clients_total", "Known clients forgotten for lack of room.", shared.forgotten[1])
     metric(out, "gauge", "newcomers", "Clients seen once.", shared.count[0])
     metric(out, "gauge", "clients", "Known clients.", shared.count[1])
-    metric(out, "gauge", "client_bytes", "Bytes of one client's record.", clients.client_bytes)
+    metric(out, "gauge", "client_bytes", "Bytes of one client's record.", layout.client_size)
     metric(out, "gauge", "unreported_hits", "Hits not yet reported to the scorer.", shared.unreported_hits)
     return table.concat(out, "\n") .. "\n"
 end

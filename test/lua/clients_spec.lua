@@ -1,6 +1,7 @@
 local helper = require "test.lua.helper"
 local clients = require "scoregate.clients"
 local lease = require "scoregate.lease"
+local opening = require "scoregate.opening"
 local ffi = require "ffi"
 
 local function hit(n, second)
@@ -17,8 +18,8 @@ end
 local TIERS = { "fast", "standard", "slow" }
 
 local function open(dict, known, newcomers, tiers)
-    clients.open(dict, known, newcomers, tiers or TIERS)
-    clients.remember()
+    opening.open(dict, known, newcomers, tiers or TIERS)
+    opening.remember()
 end
 
 describe("the table of clients", function()
@@ -114,7 +115,7 @@ describe("the table of clients", function()
     it("stays as it is when a reload fails after its init", function()
         hit(1, 10)
         local block = clients.shared
-        clients.open(dict, 50, 5, TIERS) -- no worker of that cycle ever starts
+        opening.open(dict, 50, 5, TIERS) -- no worker of that cycle ever starts
         open(dict, 4, 3)
         assert.are.equal(block, clients.shared)
         assert.is_truthy(clients.find(4, 1, 0))
