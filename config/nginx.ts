@@ -1,13 +1,13 @@
 /**
  * nginx.conf for a configuration, as text. Every directive that is not nginx's default says why it is there.
- * The Lua modules set $tier, $score, $origin, $wait_ms and $tier_would; what `set` gives (nginx_proxy.ts) is what
- * they mean when Lua leaves them alone.
+ * The Lua modules set $tier, $score, $origin, $wait_ms and, when observing, $tier_would; what `set` gives
+ * (nginx_proxy.ts) is what they mean when Lua leaves them alone.
  */
 import { join } from 'node:path';
 import { adminServer } from './nginx_admin.ts';
 import { logFormat, logs } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
-import { forwarded, publicServer, realip, upstream } from './nginx_proxy.ts';
+import { forwarded, publicServer, realip, scoreHeader, upstream } from './nginx_proxy.ts';
 import { configuredPath, root } from './paths.ts';
 import type { Config } from './schema.ts';
 
@@ -18,7 +18,8 @@ export function nginxConf(config: Config, place: Place): string {
     lua(place),
     realip(config),
     forwarded(config),
-    logFormat(),
+    scoreHeader(config),
+    logFormat(config, place),
     logs(config, place),
   ];
   const upstreams = config.tiers.map((_, index) => upstream(config.tiers, index));
@@ -26,7 +27,7 @@ export function nginxConf(config: Config, place: Place): string {
   return `# Rendered from scoregate.yaml by config/nginx.ts at every start and reload: a change made here is lost.
 ${main(config, place)}
 http {
-${indent([...shared, ...upstreams, ...servers].join('\n'))}
+${indent([...shared.filter((part) => part !== ''), ...upstreams, ...servers].join('\n'))}
 }
 `;
 }

@@ -16,6 +16,8 @@ export interface Place {
   stdout: boolean;
   /** How many files a process may have open. */
   openFiles: number;
+  /** Eight hexadecimal digits that no other rendering has: request ids begin with it. */
+  start: string;
   /** Worker processes; the configuration's `auto` resolved. */
   workers: number;
 }

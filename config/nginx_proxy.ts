@@ -14,6 +14,11 @@ export function realip(config: Config): string {
   return [...set, 'geo $realip_remote_addr $peer_trusted {', '  default 0;', ...geo, '}'].join('\n');
 }
 
+/** The score as a header's value: one with an empty value is not sent, so nobody without a verdict gets an X-Score. */
+export function scoreHeader(config: Config): string {
+  return config.headers.score ? 'map $score $score_known {\n  null "";\n  default $score;\n}' : '';
+}
+
 /** What backends are told of the client. The peer is appended, not the client that realip made of it. */
 export function forwarded(config: Config): string {
   const peer = config.listen.proxy_protocol ? '$remote_addr' : '$realip_remote_addr';
@@ -21,11 +26,15 @@ export function forwarded(config: Config): string {
   "" ${peer};
   default "$http_x_forwarded_for, ${peer}";
 }
-# Only a trusted proxy may say that the client came over https.
-map "$peer_trusted:$http_x_forwarded_proto" $forwarded_proto {
+# Only a trusted proxy may say that the client came over https. The first map is looked at by the second alone.
+map $peer_trusted $proto_of_trusted {
+  1 $http_x_forwarded_proto;
   default $scheme;
-  "1:https" https;
-  "1:http" http;
+}
+map $http_x_forwarded_proto $forwarded_proto {
+  default $scheme;
+  https $proto_of_trusted;
+  http $proto_of_trusted;
 }
 # HTTP/1.0 needs no Host; the request to the backend is HTTP/1.1 and does.
 map $http_host $backend_host {
@@ -70,6 +79,17 @@ ${indent(lines.join('\n'))}
 }`;
 }
 
+/** What the log says of a verdict that Lua leaves alone: Lua writes only what differs. */
+function verdict(config: Config): string[] {
+  const set = [
+    `set $tier ${config.default_tier};`,
+    'set $score null;',
+    'set $origin leased;',
+    'set $wait_ms 0;',
+  ];
+  return config.mode === 'observe' ? [...set, 'set $tier_would "";'] : set;
+}
+
 /** The server that the world talks to. */
 export function publicServer(config: Config, place: Place): string {
   const { address, port, proxy_protocol } = config.listen;
@@ -80,11 +100,7 @@ export function publicServer(config: Config, place: Place): string {
   return `server {
   listen ${options.join(' ')};
   server_name _;
-  set $tier ${config.default_tier};
-  set $score null;
-  set $origin leased;
-  set $wait_ms 0;
-  set $tier_would "";
+${indent(verdict(config).join('\n'))}
   access_by_lua_file ${quoted(join(root, 'lua/access.lua'))};
   log_by_lua_file ${quoted(join(root, 'lua/log.lua'))};
   location / {

@@ -1,4 +1,5 @@
 /** Renders a configuration into a folder: nginx.conf and gateway.json, and the folders that nginx needs. */
+import { randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -35,6 +36,7 @@ export function renderTexts(config: Config, run: string, options: RenderOptions)
     user: options.user?.name ?? null,
     stdout: options.stdout ?? true,
     openFiles: openFiles(),
+    start: randomBytes(4).toString('hex'),
     workers: config.workers === 'auto' ? Math.min(64, availableParallelism()) : config.workers,
   };
   return { nginxConf: nginxConf(config, place), gatewayJson: gatewayJson(config, place) };

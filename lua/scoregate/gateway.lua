@@ -32,6 +32,7 @@ local request_uri = variable.reader("request_uri")
 local referer = variable.reader("http_referer")
 local user_agent = variable.reader("http_user_agent")
 local bytes_sent = variable.reader("bytes_sent")
+local origin_of = variable.reader("origin")
 
 -- The access phase is one straight trace of many constants (every field's offset is one), more than
 -- LuaJIT takes by default.
@@ -162,6 +163,9 @@ function M.log()
         end
     end
     clients.unlock()
+    if status >= 400 and select(2, origin_of(r)) == 0 then
+        route.refused(r) -- a request that cannot be read is answered before any phase of ours
+    end
     forwarded.look()
 end
 

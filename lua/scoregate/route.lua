@@ -58,6 +58,12 @@ function M.send(r, tier, origin, score)
     end
 end
 
+--- Fills in what a request that nginx itself refused would have had, for its line in the log.
+function M.refused(r)
+    set_score(r, "null")
+    set_wait(r, "0")
+end
+
 --- Notes how long a request waited for its verdict.
 function M.waited(r, ms)
     set_wait(r, tostring(ms))

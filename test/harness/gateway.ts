@@ -103,6 +103,7 @@ export async function until(
 }
 
 export interface LogLine {
+  request_id: string;
   client: string;
   uri: string;
   status: number;

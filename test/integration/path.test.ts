@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import test, { after, before } from 'node:test';
 import { load } from '../harness/load.ts';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
@@ -75,6 +77,19 @@ test('what the response adds is counted too, and a client that gathers errors is
   const { counts } = (await gateway.verdict(ip))['window'] as { counts: Record<string, number> };
   assert.equal(counts['errors_4xx'], 5);
   assert.ok((counts['bytes'] ?? 0) > 500);
+});
+
+test('a request that nginx itself refuses has a sound line in the log', async () => {
+  const socket = connect(gateway.port, '127.0.0.1', () => socket.end('nonsense\r\n\r\n'));
+  await once(socket.resume(), 'close');
+  const line = (await gateway.log()).at(-1); // every line is read as JSON
+  assert.deepEqual([line?.status, line?.score, line?.wait_ms, line?.tier], [400, null, 0, '']);
+});
+
+test('every request has an id of its own', async () => {
+  const ids = (await gateway.log()).map((line) => line.request_id);
+  assert.ok(ids.length > 600);
+  assert.equal(new Set(ids).size, ids.length);
 });
 
 test('IPv6 clients of one /64 are one client', async () => {
