@@ -48,6 +48,12 @@ map $wait_ms $wait_number {
 log_format scoregate escape=json '{${FIELDS.join(',')}}';`;
 }
 
+/** The directive for the error log of the configuration. */
+export function errorLog(config: Config, place: Place): string {
+  const { error } = config.logs;
+  return `error_log ${error === 'stderr' ? error : quoted(configuredPath(error, place.run))} warn;`;
+}
+
 /** Where the lines go: the file, standard output, both or neither. */
 export function logs(config: Config, place: Place): string {
   const file = config.logs.access === 'off' ? [] : [quoted(configuredPath(config.logs.access, place.run))];
