@@ -1,5 +1,10 @@
 /** The demo application as a Fastify instance that does not listen yet. */
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, {
+  LogController,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const MOST_BYTES = 10 * 1024 * 1024;
@@ -16,6 +21,8 @@ export interface BackendOptions {
 export function backend({ name, log = false }: BackendOptions): FastifyInstance {
   const app = Fastify({
     logger: log,
+    // Whoever watches over it asks every few seconds: that would hide the rest.
+    logController: new LogController({ disableRequestLogging: ({ url }) => url === '/health' }),
     bodyLimit: 2 * MOST_BYTES,
     // Longer than the gateway keeps an idle connection, so that it is never the backend that closes one.
     keepAliveTimeout: 75_000,

@@ -4,11 +4,12 @@
  * (nginx_proxy.ts) is what they mean when Lua leaves them alone.
  */
 import { join } from 'node:path';
+import { resolver } from './gateway.ts';
 import { adminServer } from './nginx_admin.ts';
-import { logFormat, logs } from './nginx_log.ts';
+import { errorLog, logFormat, logs } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
 import { forwarded, publicServer, realip, scoreHeader, upstream } from './nginx_proxy.ts';
-import { configuredPath, root } from './paths.ts';
+import { root } from './paths.ts';
 import type { Config } from './schema.ts';
 
 /** The text of nginx.conf. */
@@ -16,6 +17,7 @@ export function nginxConf(config: Config, place: Place): string {
   const shared = [
     basics(place),
     lua(place),
+    ...resolver(config, place),
     realip(config),
     forwarded(config),
     scoreHeader(config),
@@ -39,13 +41,17 @@ worker_rlimit_nofile ${files};
 # A connection that outlives a reload keeps its old worker; without an end, every reload could leave one behind.
 worker_shutdown_timeout 600s;
 pid ${quoted(join(place.run, 'nginx.pid'))};
-error_log ${quoted(configuredPath(config.logs.error, place.run))} warn;
-error_log stderr warn;
+${errorLogs(config, place).join('\n')}
 env ${quoted(`SCOREGATE_GATEWAY=${join(place.folder, 'gateway.json')}`)};
 pcre_jit on;
 events {
   worker_connections ${Math.min(16384, Math.floor(files / 2))};
 }`;
+}
+
+/** What happened once is said on standard error, whatever file it is in too. */
+function errorLogs(config: Config, place: Place): string[] {
+  return [...new Set([errorLog(config, place), 'error_log stderr warn;'])];
 }
 
 function basics(place: Place): string {

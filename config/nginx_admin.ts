@@ -2,8 +2,9 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { endpoint } from './formats.ts';
+import { errorLog } from './nginx_log.ts';
 import { quoted, type Place } from './nginx_place.ts';
-import { configuredPath, root } from './paths.ts';
+import { root } from './paths.ts';
 import type { Config } from './schema.ts';
 
 /** Metrics and status: for programs on this machine, so neither other addresses nor web pages get an answer. */
@@ -24,7 +25,7 @@ server {
   listen ${host}:${admin.port};
   server_name ${names.join(' ')};
   access_log off;
-  error_log ${quoted(configuredPath(config.logs.error, place.run))} warn;
+  ${errorLog(config, place)}
   allow 127.0.0.0/8;
   allow ::1;
   deny all;

@@ -36,6 +36,12 @@ export function logFormat(config: Config, place: Place): string {
   return `log_format scoregate escape=json '{${fields(place, config.mode === 'observe').join(',')}}';`;
 }
 
+/** The directive for the error log of the configuration. */
+export function errorLog(config: Config, place: Place): string {
+  const { error } = config.logs;
+  return `error_log ${error === 'stderr' ? error : quoted(configuredPath(error, place.run))} warn;`;
+}
+
 /** Where the lines go: the file, standard output, both or neither. */
 export function logs(config: Config, place: Place): string {
   const file = config.logs.access === 'off' ? [] : [quoted(configuredPath(config.logs.access, place.run))];

@@ -2,8 +2,10 @@
 
 /** What the rendering must know of this machine and of this start. */
 export interface Place {
-  /** The folder for pid, temporary files, logs and the secret. */
+  /** The folder for pid, temporary files and logs. */
   run: string;
+  /** The file of the secret. */
+  secret: string;
   /** The folder that this rendering itself is written to: `run`, or another one when it is only tried out. */
   folder: string;
   /** Folders of Lua libraries that this nginx does not look in by itself. */
@@ -20,6 +22,8 @@ export interface Place {
   start: string;
   /** Worker processes; the configuration's `auto` resolved. */
   workers: number;
+  /** Addresses of this machine's name servers. */
+  nameServers: readonly string[];
 }
 
 /** A path as an nginx string. Throws when it has characters that nginx or Lua would take for something else. */

@@ -1,8 +1,9 @@
 /** The public server's part of nginx.conf: who the client is, who serves its tier, what the backend is told. */
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { errorLog } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
-import { configuredPath, root } from './paths.ts';
+import { root } from './paths.ts';
 import type { Config, Tier } from './schema.ts';
 
 /** Takes the client's address from trusted proxies, and from nobody else. */
@@ -105,7 +106,7 @@ ${indent(verdict(config).join('\n'))}
   log_by_lua_file ${quoted(join(root, 'lua/log.lua'))};
   location / {
     # What goes wrong with single requests is for the file only; standard error says what happened once.
-    error_log ${quoted(configuredPath(config.logs.error, place.run))} warn;
+    ${errorLog(config, place)}
     proxy_pass http://$tier;
 ${indent(indent(proxy(config)))}
   }

@@ -1,8 +1,9 @@
-/** Reads scoregate.yaml: text → YAML with its lines → schema → rules → configuration. */
+/** Reads scoregate.yaml: text → YAML with its lines → environment, options → schema → rules → configuration. */
 import { Ajv } from 'ajv';
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 import { LineCounter, parseDocument, type Document } from 'yaml';
+import { given, laidOver, variableOf, type Environment, type Given } from './environment.ts';
 import { formatProblem } from './formats.ts';
 import { root } from './paths.ts';
 import { lineOf, pathText, type Path } from './places.ts';
@@ -23,21 +24,31 @@ export class ConfigError extends Error {
 }
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true });
+ajv.addKeyword('variable');
 for (const [name, problem] of Object.entries(formatProblem)) {
   ajv.addFormat(name, (text: string) => problem(text) === null);
 }
 const fits = ajv.compile<Config>(configSchema);
 
 /**
- * The configuration in `file`, with `overrides` (options of the command line) laid over it and defaults filled in.
- * Throws ConfigError with every problem found.
+ * The configuration in `file`, with the environment's values and then `overrides` (options of the command line) laid
+ * over it and defaults filled in. Throws ConfigError with every problem found.
  */
-export function readConfig(file: string, overrides: Overrides = {}): Config {
-  return parseConfig(readText(file), relativeName(file), overrides);
+export function readConfig(
+  file: string,
+  overrides: Overrides = {},
+  environment: Environment = process.env,
+): Config {
+  return parseConfig(readText(file), relativeName(file), overrides, environment);
 }
 
 /** The same for text that is at hand; `name` is what messages call it. */
-export function parseConfig(text: string, name: string, overrides: Overrides = {}): Config {
+export function parseConfig(
+  text: string,
+  name: string,
+  overrides: Overrides = {},
+  environment: Environment = {},
+): Config {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -47,12 +58,15 @@ export function parseConfig(text: string, name: string, overrides: Overrides = {
       ),
     );
   }
-  const data: unknown = merge(toPlain(document, name), overrides);
+  const plain = toPlain(document, name);
+  const { values, unknown } = given(environment, plain);
+  const data: unknown = merge(laidOver(plain, values), overrides);
   const found = fits(data) ? rules(data) : problemsOf(fits.errors ?? []);
-  if (found.length > 0) {
+  if (found.length + unknown.length > 0) {
     const told = found.map((problem) => ({ ...problem, line: lineOf(document, lines, problem.path) }));
     told.sort((a, b) => a.line - b.line);
-    throw new ConfigError(told.map((problem) => sentence(problem, name, overrides)));
+    const sentences = told.map((problem) => sentence(problem, name, overrides, values));
+    throw new ConfigError([...unknown, ...sentences]);
   }
   const config = data as Config;
   return { ...config, model: isAbsolute(config.model) ? config.model : join(root, config.model) };
@@ -95,8 +109,14 @@ function merge(base: unknown, over: unknown): unknown {
   return Object.fromEntries([...keys].map((key) => [key, merge(base[key], over[key])]));
 }
 
-function sentence(problem: Problem & { line: number }, name: string, overrides: Overrides): string {
-  const place = overridden(overrides, problem.path) ? 'option' : `${name}:${problem.line}`;
+function sentence(
+  problem: Problem & { line: number },
+  name: string,
+  overrides: Overrides,
+  values: readonly Given[],
+): string {
+  const variable = variableOf(problem, values);
+  const place = overridden(overrides, problem.path) ? 'option' : (variable ?? `${name}:${problem.line}`);
   return `${place}: ${pathText(problem.path)}: ${problem.text}`;
 }
 

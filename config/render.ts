@@ -1,6 +1,7 @@
 /** Renders a configuration into a folder: nginx.conf and gateway.json, and the folders that nginx needs. */
 import { randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { luaLibraryFolder, type Nginx } from '../launch/find.mjs';
@@ -19,6 +20,8 @@ export interface RenderOptions {
   stdout?: boolean;
   /** Write the two files here instead of into the run folder: a rendering to try out. */
   folder?: string;
+  /** The file of the secret; default `secret` in the run folder. */
+  secret?: string;
 }
 
 export interface Rendering {
@@ -31,6 +34,7 @@ export function renderTexts(config: Config, run: string, options: RenderOptions)
   const place: Place = {
     run,
     folder: options.folder ?? run,
+    secret: options.secret ?? join(run, 'secret'),
     luaFolders: options.nginx.luaFolders,
     luaLibraries: options.nginx.openresty ? null : luaLibraryFolder(),
     user: options.user?.name ?? null,
@@ -38,24 +42,27 @@ export function renderTexts(config: Config, run: string, options: RenderOptions)
     openFiles: openFiles(),
     start: randomBytes(4).toString('hex'),
     workers: config.workers === 'auto' ? Math.min(64, availableParallelism()) : config.workers,
+    nameServers: nameServers(),
   };
   return { nginxConf: nginxConf(config, place), gatewayJson: gatewayJson(config, place) };
 }
 
-/**
- * Writes nginx.conf and gateway.json (each by renaming, so that nginx never reads half a file) and makes the run
- * folder's subfolders and the folders of the logs. Answers the two paths.
- */
+/** Writes nginx.conf and gateway.json and makes the run folder's subfolders and the folders of the logs. */
 export function render(config: Config, run: string, options: RenderOptions): Rendering {
   const texts = renderTexts(config, run, options);
   const folder = options.folder ?? run;
-  mkdirSync(folder, { recursive: true });
   mkdirSync(join(run, 'tmp'), { recursive: true });
   // nginx makes the folders below as root and hands them over; the one above must let its workers through.
   if (options.user) chownSync(join(run, 'tmp'), options.user.uid, options.user.gid);
   for (const log of [config.logs.error, config.logs.access]) {
-    if (log !== 'off') mkdirSync(dirname(configuredPath(log, run)), { recursive: true });
+    if (log !== 'off' && log !== 'stderr') mkdirSync(dirname(configuredPath(log, run)), { recursive: true });
   }
+  return write(texts, folder);
+}
+
+/** Writes the two files, each by renaming, so that nginx never reads half a file. Answers the two paths. */
+export function write(texts: Rendering, folder: string): Rendering {
+  mkdirSync(folder, { recursive: true });
   const paths = { nginxConf: join(folder, 'nginx.conf'), gatewayJson: join(folder, 'gateway.json') };
   replace(paths.gatewayJson, texts.gatewayJson);
   replace(paths.nginxConf, texts.nginxConf);
@@ -74,5 +81,17 @@ function openFiles(): number {
     return hard === undefined ? 65536 : Number(hard);
   } catch {
     return 1024;
+  }
+}
+
+/** The name servers of resolv.conf(5); one with a zone (fe80::1%eth0) nginx cannot ask. */
+function nameServers(): string[] {
+  try {
+    const found = readFileSync('/etc/resolv.conf', 'utf8').matchAll(/^nameserver\s+(\S+)/gm);
+    return [...found]
+      .map((one) => one[1] ?? '')
+      .filter((address) => isIP(address) !== 0 && !address.includes('%'));
+  } catch {
+    return [];
   }
 }

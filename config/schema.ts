@@ -1,13 +1,14 @@
 /**
  * What scoregate.yaml may hold: names, types, ranges, defaults and what each is for. The TypeScript type of the
  * configuration is derived from this, and so is every error about a single value; what concerns several values
- * at once is in rules.ts. `title` is what an error message calls the value, `examples` what it shows as right.
+ * at once is in rules.ts. `title` is what an error message calls the value, `examples` what it shows as right,
+ * `variable` the environment variable that is laid over the file (environment.ts).
  */
 import Type, { type Static } from 'typebox';
 
 const closed = { additionalProperties: false };
 
-const port = (value: number, description: string) =>
+const port = (value: number, description: string, extra: object = {}) =>
   Type.Integer({
     default: value,
     minimum: 1,
@@ -15,13 +16,14 @@ const port = (value: number, description: string) =>
     title: 'a port number',
     examples: [value],
     description,
+    ...extra,
   });
 
 const hostPort = (description: string, example: string, extra: object = {}) =>
   Type.String({ format: 'host_port', title: 'HOST:PORT', examples: [example], description, ...extra });
 
-const flag = (value: boolean, description: string) =>
-  Type.Boolean({ default: value, title: 'true or false', examples: [value], description });
+const flag = (value: boolean, description: string, extra: object = {}) =>
+  Type.Boolean({ default: value, title: 'true or false', examples: [value], description, ...extra });
 
 const whole = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum, maximum, title: 'a whole number', examples: [value], description });
@@ -39,6 +41,8 @@ export const tierSchema = Type.Object(
       title: 'a list of HOST:PORT',
       examples: [['127.0.0.1:8081']],
       description: 'The servers that answer for this tier; requests are spread over them.',
+      // The tier's name follows: SCOREGATE_TIERS_FAST.
+      variable: 'SCOREGATE_TIERS_',
     }),
   },
   { ...closed, title: 'a tier', examples: [{ name: 'fast', backends: ['127.0.0.1:8081'] }] },
@@ -46,13 +50,14 @@ export const tierSchema = Type.Object(
 
 const listenSchema = Type.Object(
   {
-    port: port(8080, 'The public port.'),
+    port: port(8080, 'The public port.', { variable: 'SCOREGATE_LISTEN_PORT' }),
     address: Type.String({
       default: '0.0.0.0',
       format: 'address',
       title: 'an IP address',
       examples: ['0.0.0.0'],
       description: 'The local address of the public port; "::" is every address, IPv4 and IPv6.',
+      variable: 'SCOREGATE_LISTEN_ADDRESS',
     }),
     proxy_protocol: flag(false, 'Clients come through a load balancer that speaks the PROXY protocol.'),
   },
@@ -64,9 +69,14 @@ const scorerSchema = Type.Object(
     listen: hostPort(
       'Where the scorer listens; loopback unless another machine must reach it.',
       '127.0.0.1:5000',
-      {
-        default: '127.0.0.1:5000',
-      },
+      { default: '127.0.0.1:5000', variable: 'SCOREGATE_SCORER_LISTEN' },
+    ),
+    address: Type.Optional(
+      hostPort(
+        'Where the gateway reaches the scorer, when that is not where it listens.',
+        'scorer.internal:5000',
+        { variable: 'SCOREGATE_SCORER_ADDRESS' },
+      ),
     ),
     wait_ms: whole(25, 0, 1000, 'The longest that a request waits for a verdict, milliseconds.'),
     timeout_ms: whole(250, 10, 10000, 'When the gateway gives up on an answer of the scorer, milliseconds.'),
@@ -134,15 +144,17 @@ const logsSchema = Type.Object(
       title: 'a file name, or off',
       examples: ['run/access.log'],
       description: 'The access log, one JSON object a line; off for none. run/… is in the run folder.',
+      variable: 'SCOREGATE_LOGS_ACCESS',
     }),
     error: Type.String({
       default: 'run/error.log',
       minLength: 1,
-      title: 'a file name',
+      title: 'a file name, or stderr',
       examples: ['run/error.log'],
-      description: "The gateway's error log.",
+      description: "The gateway's error log; stderr for standard error only.",
+      variable: 'SCOREGATE_LOGS_ERROR',
     }),
-    stdout: flag(true, 'Write the access log to standard output too.'),
+    stdout: flag(true, 'Write the access log to standard output too.', { variable: 'SCOREGATE_LOGS_STDOUT' }),
   },
   { ...closed, default: {}, title: 'a group of keys', examples: [{ stdout: true }] },
 );
@@ -158,18 +170,21 @@ export const configSchema = Type.Object(
     listen: listenSchema,
     admin: hostPort("The gateway's metrics and status; answers loopback only.", '127.0.0.1:8090', {
       default: '127.0.0.1:8090',
+      variable: 'SCOREGATE_ADMIN',
     }),
     workers: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 64 })], {
       default: 'auto',
       title: 'auto or a whole number from 1 to 64',
       examples: ['auto'],
       description: 'nginx worker processes; auto is one for each processor core.',
+      variable: 'SCOREGATE_WORKERS',
     }),
     mode: Type.Union([Type.Literal('route'), Type.Literal('observe')], {
       default: 'route',
       title: 'route or observe',
       examples: ['route'],
       description: 'observe sends everybody to the default tier and logs which tier they would have had.',
+      variable: 'SCOREGATE_MODE',
     }),
     tiers: Type.Array(tierSchema, {
       default: demoTiers,
@@ -197,6 +212,7 @@ export const configSchema = Type.Object(
         examples: [['10.0.0.0/8']],
         description:
           'Peers whose X-Forwarded-For (or PROXY protocol) is believed: your CDN or load balancer.',
+        variable: 'SCOREGATE_TRUSTED_PROXIES',
       },
     ),
     scorer: scorerSchema,
@@ -207,8 +223,11 @@ export const configSchema = Type.Object(
       examples: ['redis://127.0.0.1:6380'],
       description:
         'Where windows are kept; memory keeps them in the scorer (one scorer, lost when it restarts).',
+      variable: 'SCOREGATE_REDIS',
     }),
-    redis_start: flag(true, 'npm start runs a Redis of its own at that address.'),
+    redis_start: flag(true, 'npm start runs a Redis of its own at that address.', {
+      variable: 'SCOREGATE_REDIS_START',
+    }),
     hysteresis: hysteresisSchema,
     limits: limitsSchema,
     headers: headersSchema,
@@ -219,8 +238,11 @@ export const configSchema = Type.Object(
       title: 'a folder',
       examples: ['model'],
       description: "The folder of the model; a relative path starts from the project's folder.",
+      variable: 'SCOREGATE_MODEL',
     }),
-    demo_backends: flag(false, 'npm start runs the demo application at every backend address on loopback.'),
+    demo_backends: flag(false, 'npm start runs the demo application at every backend address on loopback.', {
+      variable: 'SCOREGATE_DEMO_BACKENDS',
+    }),
   },
   { ...closed, title: 'a group of keys' },
 );

@@ -43,7 +43,7 @@ export function prepare(run: string, user: User | null): void {
     );
   }
   writeFileSync(pidFile(run), `${process.pid}\n`);
-  secret(run, user);
+  makeSecret(run, user);
 }
 
 function writable(path: string, run: string): void {
@@ -57,7 +57,7 @@ function writable(path: string, run: string): void {
 }
 
 /** 64 hexadecimal digits in run/secret, readable by the processes' user only; an existing one is kept. */
-function secret(run: string, user: User | null): void {
+export function makeSecret(run: string, user: User | null): void {
   const path = join(run, 'secret');
   const known = existsSync(path) && /^[0-9a-f]{64}\s*$/.test(readFileSync(path, 'utf8'));
   if (!known) {

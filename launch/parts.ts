@@ -1,12 +1,14 @@
 /** The processes that a configuration asks for: what to run, where it listens, how to tell that it is ready. */
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { endpoint, isLoopback, redisAddress } from '../config/formats.ts';
 import { root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { atLeast, findRedis, type Nginx } from './find.mjs';
 import { accepts, reachable, type Listener } from './ports.ts';
+import { writeRedisConf } from './redis_conf.ts';
 import type { User } from './user.ts';
 
 /** One process to run. */
@@ -32,16 +34,27 @@ export interface Surroundings {
 /** The file that the scorer reads: the configuration in force, options of the command line included. */
 export const effectiveConfig = (run: string): string => join(run, 'scoregate.yaml');
 
+/** Writes that file, for the user of the scorer only: it may hold a password of Redis. */
+export function writeEffectiveConfig(config: Config, run: string, user: User | null): void {
+  const file = effectiveConfig(run);
+  const note = '# The configuration in force, as it was read at the start; change the original, not this.\n';
+  writeFileSync(file, note + stringify(config), { mode: 0o600 });
+  if (user) chownSync(file, user.uid, user.gid);
+}
+
 const node = ['--import', 'tsx'];
 
-/** Redis with its settings in a file of its own, since a password must not stand on a command line; null if not ours. */
+/** Redis; null if it is not ours. */
 export function redisPart(config: Config, { run, user }: Surroundings): PartSpec | null {
   const address = redisAddress(config.redis);
   if (!address || !config.redis_start) return null;
   const folder = join(run, 'redis');
   const file = join(folder, 'redis.conf');
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(file, redisConf(config, address, folder), { mode: 0o600 });
+  writeRedisConf(file, config, address, [
+    `bind ${address.host === 'localhost' ? '127.0.0.1' : address.host}`,
+    `dir "${folder}"`,
+    `logfile "${join(folder, 'redis.log')}"`,
+  ]);
   if (user) for (const path of [folder, file]) chownSync(path, user.uid, user.gid);
   return {
     name: 'Redis',
@@ -53,28 +66,6 @@ export function redisPart(config: Config, { run, user }: Surroundings): PartSpec
     ready: async () => /^(\+PONG|-NOAUTH)/.test(await ask(address.host, address.port, 'PING\r\n')),
     quit: 'SIGTERM',
   };
-}
-
-function redisConf(
-  config: Config,
-  address: { host: string; port: number; password: string | null },
-  dir: string,
-): string {
-  const password = address.password === null ? [] : [`requirepass ${JSON.stringify(address.password)}`];
-  return `${[
-    `bind ${address.host === 'localhost' ? '127.0.0.1' : address.host}`,
-    `port ${address.port}`,
-    'daemonize no',
-    `dir "${dir}"`,
-    `logfile "${join(dir, 'redis.log')}"`,
-    // Windows last a minute: nothing here is worth writing to a disk.
-    'save ""',
-    'appendonly no',
-    `maxmemory ${config.limits.redis_memory}`,
-    // Clients' windows expire by themselves and may go early; pins have no expiry and must not.
-    'maxmemory-policy volatile-lru',
-    ...password,
-  ].join('\n')}\n`;
 }
 
 /** The demo application, once for each distinct backend address on loopback. */

@@ -58,6 +58,7 @@ const safe = (text: string): string => text.replace(/\/\/[^@/]*@/, '//…@');
 
 function shown(log: string, run: string): string {
   if (log === 'off') return 'no access log';
+  if (log === 'stderr') return 'standard error';
   const path = configuredPath(log, run);
   const short = relative(process.cwd(), path);
   return short.startsWith('..') ? path : short;

@@ -1,11 +1,10 @@
 /** All processes of one configuration: started in order, changed to a new configuration, ended in order. */
-import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stringify } from 'yaml';
 import { render } from '../config/render.ts';
 import type { Config } from '../config/schema.ts';
-import { backendParts, effectiveConfig, gatewayPart, redisPart, scorerPart } from './parts.ts';
+import { backendParts, gatewayPart, redisPart, scorerPart, writeEffectiveConfig } from './parts.ts';
 import type { PartSpec, Surroundings } from './parts.ts';
 import { portProblem } from './ports.ts';
 import { canOpenStdout } from './say.ts';
@@ -96,11 +95,7 @@ export class System {
   #write(config: Config): void {
     const { run, nginx, user } = this.surroundings;
     render(config, run, { nginx, user: this.#workersUser, stdout: canOpenStdout() });
-    const file = effectiveConfig(run);
-    const note = '# The configuration in force, as npm start read it; change the original, not this.\n';
-    // It may hold a password of Redis.
-    writeFileSync(file, note + stringify(config), { mode: 0o600 });
-    if (user) chownSync(file, user.uid, user.gid);
+    writeEffectiveConfig(config, run, user);
   }
 
   async #addBackends(next: Config): Promise<Part[]> {

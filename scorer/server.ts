@@ -65,7 +65,8 @@ function listenAt(text: string): { host: string; port: number } {
 async function main(): Promise<void> {
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, name: 'scorer' });
   const { config: file, run } = options();
-  const config = readConfig(file);
+  // The file in force: whoever wrote it has laid the environment's values over it already.
+  const config = readConfig(file, {}, {});
   const metrics = new Metrics();
   const takeover = await Takeover.start({
     dir: config.model,
@@ -93,7 +94,7 @@ async function main(): Promise<void> {
       service,
       metrics,
       secret: readSecret(run, log),
-      hosts: [at.host, hostname()],
+      hosts: [at.host, listenAt(config.scorer.address ?? config.scorer.listen).host, hostname()],
       trustedProxies: config.trusted_proxies,
       refusal: () => takeover.refusal,
     },

@@ -153,3 +153,21 @@ test('the workers run as the user that is named, and as nobody else', () => {
   const user = { name: 'www-data', uid: 33, gid: 33 };
   assert.match(renderTexts(config, '/r', { nginx, user }).nginxConf, /^user www-data;$/m);
 });
+
+test('a scorer that has a name is found by the name servers of this machine, and looked for again every 2 s', () => {
+  const named = texts('scorer: { listen: "0.0.0.0:5000", address: "scorer:5001" }');
+  assert.deepEqual(named.gateway['scorer'], { host: 'scorer', port: 5001 });
+  assert.match(named.nginxConf, /resolver [\d.[\]:a-f ]+ valid=2s;\n +resolver_timeout 250ms;/);
+  for (const yaml of ['', 'scorer: { listen: "[::1]:5000" }']) {
+    assert.doesNotMatch(texts(yaml).nginxConf, /resolver/);
+  }
+  const local = texts('scorer: { listen: "localhost:5000" }');
+  assert.deepEqual(local.gateway['scorer'], { host: '127.0.0.1', port: 5000 });
+  assert.doesNotMatch(local.nginxConf, /resolver/);
+});
+
+test('an error log on standard error is written once', () => {
+  const { nginxConf } = texts('logs: { error: stderr }');
+  assert.equal(nginxConf.match(/^error_log /gm)?.length, 1);
+  assert.doesNotMatch(nginxConf, /run-folder\/stderr/);
+});
