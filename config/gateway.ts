@@ -1,4 +1,5 @@
 /** gateway.json for a configuration: what the Lua modules must know (read by lua/scoregate/config.lua). */
+import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import type { Config } from './schema.ts';
 /** The text of gateway.json. */
 export function gatewayJson(config: Config, place: Place): string {
   const settings = {
-    gateway: gatewayId(config.listen.port),
+    gateway: gatewayId(hostname(), config.listen.port),
     tiers: config.tiers.map((tier) => tier.name),
     default_tier: config.tiers.findIndex((tier) => tier.name === config.default_tier),
     mode: config.mode,
@@ -51,10 +52,15 @@ export function resolver(config: Config, { nameServers }: Place): string[] {
   return [`resolver ${servers.join(' ')} valid=2s;`, `resolver_timeout ${config.scorer.timeout_ms}ms;`];
 }
 
-/** `HOST-PORT`, short enough that `gateway/start/worker` stays within the 64 characters of a sender. */
-function gatewayId(port: number): string {
-  const host = hostname()
-    .replace(/[^A-Za-z0-9._-]/g, '-')
-    .slice(0, 32);
-  return `${host === '' ? 'gateway' : host}-${port}`;
+const LONGEST_HOST = 24;
+
+/**
+ * `HOST-PORT`, short enough that a sender's name (`gateway/start-pid/worker.seq`) stays within its 64 characters. Of a
+ * long name the start stays, and a hash of the whole: pods of one deployment differ only at the end.
+ */
+export function gatewayId(host: string, port: number): string {
+  const name = host.replace(/[^A-Za-z0-9._-]/g, '-');
+  if (name.length <= LONGEST_HOST) return `${name === '' ? 'gateway' : name}-${port}`;
+  const hash = createHash('sha256').update(host).digest('hex').slice(0, 8);
+  return `${name.slice(0, LONGEST_HOST - 9)}-${hash}-${port}`;
 }

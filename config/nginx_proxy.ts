@@ -42,9 +42,14 @@ map $http_host $backend_host {
   "" localhost;
   default $http_host;
 }
+# Only WebSocket: over any other protocol (h2c) further requests would pass uncounted.
+map $http_upgrade $backend_upgrade {
+  websocket websocket;
+  default "";
+}
 map $http_upgrade $backend_connection {
-  "" "";
-  default upgrade;
+  websocket upgrade;
+  default "";
 }`;
 }
 
@@ -117,13 +122,15 @@ function proxy(config: Config): string {
   const lines = `proxy_http_version 1.1;
 proxy_set_header Host $backend_host;
 proxy_set_header Connection $backend_connection;
-proxy_set_header Upgrade $http_upgrade;
+proxy_set_header Upgrade $backend_upgrade;
 proxy_set_header X-Forwarded-For $forwarded_for;
 proxy_set_header X-Forwarded-Proto $forwarded_proto;
 proxy_set_header X-Real-IP $remote_addr;
 # A verdict is ours to give: nobody may send one in.
 proxy_set_header X-Tier "";
 proxy_set_header X-Score "";
+# It would send the request through the gateway once more, and count it twice.
+proxy_ignore_headers X-Accel-Redirect;
 proxy_connect_timeout 1s;
 proxy_send_timeout 60s;
 proxy_read_timeout 60s;

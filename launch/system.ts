@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { render } from '../config/render.ts';
+import { root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { backendParts, gatewayPart, redisPart, scorerPart, writeEffectiveConfig } from './parts.ts';
 import type { PartSpec, Surroundings } from './parts.ts';
@@ -23,6 +24,7 @@ export class System {
   #scorer: Part | null = null;
   #gateway: Part | null = null;
   #backends: Part[] = [];
+  #scorerSettings = '';
 
   constructor(config: Config, surroundings: Surroundings) {
     this.config = config;
@@ -38,6 +40,7 @@ export class System {
     const wrong = nginxProblem(config, surroundings);
     if (wrong !== null) throw new Error(`nginx refuses the configuration: ${wrong}`);
     this.#write(config);
+    this.#scorerSettings = scorerSettings(config);
     const redis = redisPart(config, surroundings);
     if (redis) await (this.#redis = this.#part(redis)).start();
     this.#backends = backendParts(config).map((spec) => this.#part(spec));
@@ -71,8 +74,10 @@ export class System {
     const done: string[] = [];
     const added = await this.#addBackends(next);
     try {
-      if (scorerSettings(old) !== scorerSettings(next)) {
+      const settings = scorerSettings(next);
+      if (settings !== this.#scorerSettings) {
         await this.#changeScorer(old, next);
+        this.#scorerSettings = settings;
         done.push('scorer restarted');
       }
       await this.#reloadGateway(old, next);
@@ -159,7 +164,7 @@ function refuse(old: Config, next: Config): void {
   );
 }
 
-/** What the scorer reads of a configuration, as text to compare. */
+/** What the scorer reads, of a configuration and beside it, as text to compare. */
 function scorerSettings({
   scorer,
   redis,
@@ -171,7 +176,9 @@ function scorerSettings({
   trusted_proxies,
 }: Config): string {
   const names = tiers.map((tier) => tier.name);
-  return JSON.stringify([scorer, redis, hysteresis, limits, names, default_tier, model, trusted_proxies]);
+  const vocabulary = readFileSync(join(root, 'config/observations.json'), 'utf8');
+  const read = [scorer, redis, hysteresis, limits, names, default_tier, model, trusted_proxies, vocabulary];
+  return JSON.stringify(read);
 }
 
 function allParts(config: Config, surroundings: Surroundings): PartSpec[] {

@@ -39,7 +39,8 @@ local function bucket_of(a, b)
     return band(c, shared.mask)
 end
 
-local function unreported_hits(c)
+--- Hits that a record, or a copy of one, holds unreported.
+function M.hits_held(c)
     local hits = 0
     for k = 0, c.hit_seconds - 1 do
         hits = hits + c.hit_n[k]
@@ -58,7 +59,7 @@ local function forget(i, c)
         end
         slots[at].chain = c.chain
     end
-    local hits = unreported_hits(c)
+    local hits = M.hits_held(c)
     shared.lost_hits = shared.lost_hits + hits
     shared.unreported_hits = shared.unreported_hits - hits
     shared.forgotten[c.segment] = shared.forgotten[c.segment] + 1
@@ -161,15 +162,15 @@ end
 function M.take(c, copy)
     ffi.copy(copy, c, layout.client_size)
     lists.clean(c)
-    shared.unreported_hits = shared.unreported_hits - unreported_hits(c)
+    shared.unreported_hits = shared.unreported_hits - M.hits_held(c)
     c.hit_seconds = 0
     ffi.fill(ffi.cast("char *", c) + layout.unreported, layout.client_size - layout.unreported)
 end
 
---- Adds 1 to a counter of the shared block.
-function M.tally(name)
+--- Adds `n` (1 unless given) to a counter of the shared block.
+function M.tally(name, n)
     M.lock()
-    shared[name] = shared[name] + 1
+    shared[name] = shared[name] + (n or 1)
     M.unlock()
 end
 
@@ -191,7 +192,7 @@ function M.rebuild()
                 c.segment = 1 - c.segment
             end
             lists.link_newest(i, c, c.segment)
-            shared.unreported_hits = shared.unreported_hits + unreported_hits(c)
+            shared.unreported_hits = shared.unreported_hits + M.hits_held(c)
             if c.dirty == 1 then
                 lists.link_dirty(i, c)
             end

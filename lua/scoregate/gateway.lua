@@ -167,6 +167,9 @@ function M.log()
         route.refused(r) -- a request that cannot be read is answered before any phase of ours
     end
     forwarded.look()
+    if sender.left then
+        sender.leave_more()
+    end
 end
 
 return M

@@ -38,13 +38,24 @@ local function map(bytes)
     return block
 end
 
---- The block of the cycle in force of this master: pointer and signature (how it is laid out); else nil.
-function M.earlier(dict)
-    if dict:get("pid") ~= C.getpid() then
+-- What the dictionary says of a block is one text under one key, so that nobody reads half of it:
+-- "address bytes pid signature", where `pid` is the master's, in whose memory the address is good.
+local function read(dict, key)
+    local text = dict:get(key)
+    if not text then
         return nil
     end
-    local block = ffi.cast("void *", ffi.cast("uintptr_t", dict:get("address")))
-    return block, dict:get("signature")
+    local address, bytes, pid, signature = text:match("^(%d+) (%d+) (%d+) (.*)$")
+    if tonumber(pid) ~= C.getpid() then
+        return nil
+    end
+    return ffi.cast("void *", ffi.cast("uintptr_t", tonumber(address))), tonumber(bytes), signature
+end
+
+--- The block of the cycle in force of this master: pointer and signature (how it is laid out); else nil.
+function M.earlier(dict)
+    local block, _, signature = read(dict, "block")
+    return block, signature
 end
 
 --- Maps a new block of `bytes` zero bytes. It starts with room of 64 bytes for the lock.
@@ -59,29 +70,34 @@ function M.create(bytes)
     return block
 end
 
---- Remembers the block of a cycle that has come into force (called by its workers): a reload that fails
--- after its init leaves no trace. `master` is the master's process number.
-function M.remember(dict, block, bytes, signature, master)
-    local address = tonumber(ffi.cast("uintptr_t", block))
-    if dict:get("address") == address then
-        return
+--- What remember() and is_current() need of a block; `master` is the master's process number.
+function M.describe(block, bytes, master, signature)
+    return ("%.0f %d %d %s"):format(tonumber(ffi.cast("uintptr_t", block)), bytes, master, signature)
+end
+
+--- Remembers the block of a cycle that has come into force (called by each of its workers, in any order): a
+-- reload that fails after its init leaves no trace.
+function M.remember(dict, description)
+    local before = dict:get("block")
+    if before ~= description then
+        dict:set("superseded", before)
+        dict:set("block", description)
     end
-    dict:set("superseded", dict:get("address"))
-    dict:set("superseded_bytes", dict:get("bytes"))
-    dict:set("address", address)
-    dict:set("bytes", bytes)
-    dict:set("signature", signature)
-    dict:set("pid", master)
+end
+
+--- Whether a block is the one in force.
+function M.is_current(dict, description)
+    return dict:get("block") == description
 end
 
 --- Unmaps the block before the present one, if there is one, in the master: no worker that it may yet
 -- fork uses it, and old ones keep their own mapping.
 function M.release_superseded(dict)
-    local address, bytes = dict:get("superseded"), dict:get("superseded_bytes")
-    if address and dict:get("pid") == C.getpid() then
-        C.munmap(ffi.cast("void *", ffi.cast("uintptr_t", address)), bytes)
-    end
+    local block, bytes = read(dict, "superseded")
     dict:delete("superseded")
+    if block and block ~= read(dict, "block") then
+        C.munmap(block, bytes)
+    end
 end
 
 --- lock() and unlock() of a block. A worker that died, or threw, inside the lock may have left

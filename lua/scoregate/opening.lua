@@ -10,34 +10,62 @@ local M = {}
 
 -- The block's parts as clients.use() takes them, and how it is to be remembered.
 local shared, buckets, slots, last
-local dict, block, bytes, signature, master
+local dict, block, description
 
-local function use(slots_in_all)
-    shared, buckets, slots = layout.parts(block, slots_in_all)
-    last = slots_in_all - 1
+local function use(its_block, total)
+    block = its_block
+    shared, buckets, slots = layout.parts(block, total)
+    last = total - 1
     local lock, unlock = memory.locks(block, clients.rebuild)
     clients.use(shared, buckets, slots, last, lock, unlock)
 end
 
+-- Nobody outside may know the seed, by which clients find their buckets.
+local function random_seed()
+    local file = assert(io.open("/dev/urandom", "rb"))
+    local a, b, c, d = file:read(4):byte(1, 4)
+    file:close()
+    return a + 256 * (b + 256 * (c + 256 * d))
+end
+
 local function create(known, newcomers)
     local total = known + newcomers + 1
-    bytes = layout.size(total)
-    block = memory.create(bytes)
-    use(total)
+    use(memory.create(layout.size(total)), total)
     shared.mask = layout.buckets_for(total) - 1
-    shared.seed = math.random(0, 0x7ffffffe)
+    shared.seed = random_seed()
     shared.limit[clients.NEWCOMER], shared.limit[clients.KNOWN] = newcomers, known
     shared.gateways = 1
 end
 
+-- A tier is an index in the block: after a reload with other tiers the same name may have another one.
+-- Old index → new one, for the names that are still there.
+local function indices(before, tiers)
+    local index, new_index = 0, {}
+    for name in before:gmatch("[^,]+") do
+        for i, tier in ipairs(tiers) do
+            if tier == name then
+                new_index[index] = i - 1
+            end
+        end
+        index = index + 1
+    end
+    return new_index
+end
+
+local function copy_counts(old, new_index)
+    shared.generation, shared.generation_at, shared.gateways = old.generation, old.generation_at, old.gateways
+    for before, now in pairs(new_index) do
+        ffi.copy(shared.requests[now], old.requests[before], ffi.sizeof(old.requests[before]))
+    end
+end
+
 -- Copies the records of an earlier block; what does not fit is forgotten, oldest first. What they hold
 -- unreported stays behind: the workers that still use that block report it (sender.lua).
-local function take_over(old_block, total)
+local function take_over(old_block, total, new_index)
     local old, _, old_slots = layout.parts(old_block, total)
     local lock, unlock = memory.locks(old_block, function() end)
     lock() -- its workers go on meanwhile
-    shared.generation, shared.generation_at, shared.gateways = old.generation, old.generation_at, old.gateways
-    ffi.copy(shared.requests, old.requests, ffi.sizeof(old.requests))
+    copy_counts(old, new_index)
     local to = 1
     for segment = 0, 1 do
         local from, room = old.newest[segment], shared.limit[segment]
@@ -45,60 +73,59 @@ local function take_over(old_block, total)
             local c = slots + to
             ffi.copy(c, old_slots + from, layout.unreported)
             c.dirty, c.hit_seconds, c.refresh_until = 0, 0, 0
+            c.tier = new_index[c.tier] or clients.NO_TIER
             from, to, room = old_slots[from].older, to + 1, room - 1
         end
     end
     unlock()
 end
 
--- A record's tier is an index: after a reload with other tiers the same name may have another one.
-local function rename_tiers(before, tiers)
-    local index, new_index = 0, {}
-    for name in before:gmatch("[^,]+") do
-        new_index[index], index = clients.NO_TIER, index + 1
-        for i, tier in ipairs(tiers) do
-            if tier == name then
-                new_index[index - 1] = i - 1
-            end
-        end
+-- A worker that died inside the lock of a block may have left it to us to mend.
+local function mend(its_block, total)
+    use(its_block, total)
+    clients.lock()
+    clients.unlock()
+end
+
+local function open(known, newcomers, tiers, signature)
+    local old, before = memory.earlier(dict)
+    if old and before == signature then
+        use(old, known + newcomers + 1)
+        return
     end
-    for i = 1, last do
-        slots[i].tier = new_index[slots[i].tier] or clients.NO_TIER
+    local its_layout, its_tiers, k, n = (before or ""):match("^(.*)|(.*)|(%d+)|(%d+)$")
+    local compatible = old and its_layout == layout.signature
+    if compatible then
+        mend(old, k + n + 1)
     end
+    create(known, newcomers)
+    if compatible then
+        take_over(old, k + n + 1, indices(its_tiers, tiers))
+    end
+    clients.rebuild()
+    shared.mended = 0
 end
 
 --- Opens the table in nginx's master. `its_dict` is the ngx.shared dictionary that remembers the block over
 -- a reload; `known` and `newcomers` are the most clients that each segment holds, `tiers` the names of the
 -- tiers. Each worker then calls remember().
 function M.open(its_dict, known, newcomers, tiers)
-    dict, master = its_dict, ffi.C.getpid()
-    signature = table.concat({ layout.signature, table.concat(tiers, ","), known, newcomers }, "|")
+    dict = its_dict
     memory.release_superseded(dict)
-    local old, before = memory.earlier(dict)
-    if old and before == signature then
-        block = old
-        bytes = layout.size(known + newcomers + 1)
-        use(known + newcomers + 1)
-        return
-    end
-    create(known, newcomers)
-    local its_layout, its_tiers, k, n = (before or ""):match("^(.*)|(.*)|(%d+)|(%d+)$")
-    if old and its_layout == layout.signature then
-        take_over(old, k + n + 1)
-        rename_tiers(its_tiers, tiers)
-    end
-    clients.rebuild()
-    shared.mended = 0
+    local signature = table.concat({ layout.signature, table.concat(tiers, ","), known, newcomers }, "|")
+    open(known, newcomers, tiers, signature)
+    local bytes = layout.size(known + newcomers + 1)
+    description = memory.describe(block, bytes, ffi.C.getpid(), signature)
 end
 
 --- Called by each worker: the block is now the one in force.
 function M.remember()
-    memory.remember(dict, block, bytes, signature, master)
+    memory.remember(dict, description)
 end
 
 --- Whether the block is still the one in force.
 function M.is_current()
-    return dict:get("address") == tonumber(ffi.cast("uintptr_t", block))
+    return memory.is_current(dict, description)
 end
 
 return M

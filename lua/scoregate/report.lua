@@ -47,7 +47,7 @@ local function add_unreported(batch, now, since)
             return
         end
         local newer = c.dirty_newer
-        if since < now and asks.under_way(c, now) then
+        if since <= now and asks.under_way(c, now) then
             passed = passed + 1 -- another worker is about to report it
         else
             add(batch, i, now)
@@ -73,11 +73,20 @@ function M.take(batch, now)
     return batch.n
 end
 
+--- The hits in a batch.
+function M.hits(batch)
+    local hits = 0
+    for k = 0, batch.n - 1 do
+        hits = hits + clients.hits_held(batch.taken[k])
+    end
+    return hits
+end
+
 --- Fills a batch with whatever is unreported, however short a time. Returns the number of clients.
 function M.take_all(batch, now)
     batch.n = 0
     clients.lock()
-    add_unreported(batch, now, now)
+    add_unreported(batch, now, math.huge) -- another worker's clock may be a moment ahead
     clients.unlock()
     return batch.n
 end
@@ -125,8 +134,8 @@ local function put_client(c, now)
     put('{"ip":"')
     put(key.text(c.family, c.a, c.b))
     put('"')
-    -- an old verdict says nothing about the present: its hold may be over
-    if c.tier ~= NO_TIER and c.tier > 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000 then
+    -- A pin says nothing about the client; an old verdict nothing about the present: its hold may be over.
+    if c.tier ~= NO_TIER and c.tier > 0 and c.pinned == 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000 then
         put(',"tier":"' .. settings.tiers[c.tier + 1] .. '"')
     end
     put_hits(c, math.floor(now / 1000))

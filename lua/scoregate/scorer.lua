@@ -5,9 +5,13 @@ local observations = require "scoregate.observations"
 local settings = observations.settings
 local MAX_ANSWER = 1024 * 1024
 
+-- An IPv6 address has brackets wherever a port may follow it.
+local host = settings.scorer.host
+host = host:find(":", 1, true) and "[" .. host .. "]" or host
+
 local HEAD = table.concat({
     "POST /score_ip HTTP/1.1",
-    "Host: " .. settings.scorer.host .. ":" .. settings.scorer.port,
+    "Host: " .. host .. ":" .. settings.scorer.port,
     "Content-Type: application/json",
     "Authorization: Bearer " .. settings.secret,
     "Content-Length: ",
@@ -79,7 +83,7 @@ function M.post(body)
     local deadline = ngx.now() + settings.timeout_ms / 1000
     local sock = ngx.socket.tcp()
     sock:settimeout(settings.timeout_ms)
-    local ok, err = sock:connect(settings.scorer.host, settings.scorer.port, { pool = "scoregate", pool_size = 1 })
+    local ok, err = sock:connect(host, settings.scorer.port, { pool = "scoregate", pool_size = 1 })
     if not ok then
         return nil, "could not connect to the scorer: " .. err
     end

@@ -16,8 +16,11 @@ local TICK_S = 0.2
 local HEARTBEAT_MS = 700 -- with the tick, each gateway posts at least once a second
 local ROUND_MS = 5000 -- a timer's memory is freed when its handler ends
 local ORPHANS = "orphans"
+-- Where nobody waits, every answer within the scorer's time limit is in time.
+local IN_TIME_MS = settings.wait_ms > 0 and settings.wait_ms or settings.timeout_ms
 
-local M = {}
+-- Whether requests may still come to this worker whose hits nobody else would report (see leave()).
+local M = { left = false }
 
 local sender, seq = nil, 0
 local batch, body -- the report that has no answer yet
@@ -27,7 +30,7 @@ local posted_at, overdue_counted
 --- Says that a request's wait ran out: counts once for each POST that is late. The request may have waited for an
 -- earlier POST first, and clocks tick in whole milliseconds: half of the wait is late enough.
 function M.wait_ran_out(now)
-    if posted_at and not overdue_counted and now - posted_at >= settings.wait_ms / 2 then
+    if settings.wait_ms > 0 and posted_at and not overdue_counted and now - posted_at >= settings.wait_ms / 2 then
         overdue_counted = true
         breaker.failed(now, "no answer within " .. settings.wait_ms .. " ms")
     end
@@ -58,6 +61,7 @@ local function post(now)
     end
     if status == 400 or status == 413 then
         clients.tally("posts_refused")
+        clients.tally("lost_hits", report.hits(M.current))
         ngx.log(ngx.ERR, "the scorer refused a report, which is dropped: ", text)
         body = nil
         return true
@@ -85,6 +89,8 @@ local function try_step()
     end
     if not body then
         next_report(now)
+    elseif M.current == batch then
+        body = report.encode(batch, sender, seq, now) -- unchanged, but for its hits' ages at sending
     end
     if not body then
         return false
@@ -97,7 +103,7 @@ local function try_step()
     end
     local took = clock.now() - now
     asks.took(took)
-    if took <= settings.wait_ms then
+    if took <= IN_TIME_MS then
         breaker.succeeded()
     else
         breaker.succeeded_late(clock.now())
@@ -126,19 +132,32 @@ local function step()
     return false
 end
 
--- A worker that goes leaves its unanswered report to the others, and, when they use another block of
--- memory than it (limits were changed), all that its own block holds unreported.
-local function leave()
-    if body and (M.current == none or M.current.n > 0) then
-        orphan()
-    end
-    asks.drop()
-    while not opening.is_current() and report.take_all(batch, clock.now()) > 0 do
+-- When the workers that follow use another block of memory (limits were changed), what this worker's block
+-- holds unreported is left to them too.
+local function leave_unreported()
+    while report.take_all(batch, clock.now()) > 0 do
         seq = seq + 1
         -- a sender of its own for each: two workers may post them in any order
         body = report.encode(batch, sender .. "." .. seq, 1, clock.now())
         orphan()
     end
+end
+
+-- A worker that goes leaves its unanswered report to the others.
+local function leave()
+    if body and (M.current == none or M.current.n > 0) then
+        orphan()
+    end
+    asks.drop()
+    if not opening.is_current() then
+        leave_unreported()
+        M.left = true -- requests under way may still end here
+    end
+end
+
+--- Leaves what a request of a worker that has left() counted. Called in its log phase.
+function M.leave_more()
+    assert(ngx.timer.at(0, leave_unreported))
 end
 
 local function round(premature)

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
+import { gatewayId } from '../../config/gateway.ts';
 import { parseConfig } from '../../config/read.ts';
 import { render, renderTexts } from '../../config/render.ts';
 import { findNginx } from '../../launch/find.mjs';
@@ -103,6 +104,27 @@ test('with eight tiers the weights of the backups still fit', () => {
   const weights = [...texts(yaml).nginxConf.matchAll(/weight=(\d+)/g)].map(([, weight]) => Number(weight));
   assert.equal(weights.length, 56);
   assert.ok(Math.max(...weights) <= 1e7 && Math.min(...weights) === 1);
+});
+
+test('only WebSocket is passed on as an upgrade: what another protocol carries would go uncounted', () => {
+  const { nginxConf } = texts('');
+  const maps = ['$backend_upgrade', '$backend_connection'].map((name) =>
+    block(nginxConf, `map $http_upgrade ${name} {`).replace(/\s+/g, ' ').trim(),
+  );
+  assert.deepEqual(maps, [
+    'map $http_upgrade $backend_upgrade { websocket websocket; default "";',
+    'map $http_upgrade $backend_connection { websocket upgrade; default "";',
+  ]);
+  assert.match(nginxConf, /proxy_set_header Upgrade \$backend_upgrade;/);
+});
+
+test('gateways with long names that differ only at the end have ids that differ, and fit', () => {
+  const pod = 'scoregate-gateway-deployment-7d9f8b6c5d-';
+  const [a, b] = [gatewayId(`${pod}x2x7k`, 8080), gatewayId(`${pod}q8wlp`, 8080)];
+  assert.notEqual(a, b);
+  assert.match(a, /^scoregate-gatew-[0-9a-f]{8}-8080$/);
+  assert.equal(gatewayId('web 1', 65535), 'web-1-65535');
+  assert.ok(`${gatewayId(pod, 65535)}/1763708543494-4194304/63.1234567`.length <= 64);
 });
 
 test('nobody is believed about the client when no proxy is trusted', () => {

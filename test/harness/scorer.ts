@@ -14,6 +14,8 @@ interface Report {
   clients: Reported[];
 }
 
+const PIN = { tier: 'slow', origin: 'pinned' };
+
 export class FakeScorer {
   behaviour: Behaviour = 'well';
   /** Hits counted, each report once. */
@@ -22,6 +24,8 @@ export class FakeScorer {
   repeated = 0;
   /** Clients that had more hits than `line` are slow. */
   line = Infinity;
+  /** Verdicts say that somebody has pinned the client. */
+  pinned = false;
   /** No lease has more hits than this. */
   longest = 1024;
   /** What was last reported of each client with a hit. */
@@ -66,7 +70,14 @@ export class FakeScorer {
       const slow = total > this.line;
       const left = slow ? 1024 : Math.min(this.longest, this.line - total);
       const lease = { hits: left, errors: 1024, signs: 1024, ttl_ms: 60000 };
-      return { ip, score: slow ? 0.9 : 0.1, tier: slow ? 'slow' : 'fast', requests_60s: total, lease };
+      return {
+        ip,
+        score: slow ? 0.9 : 0.1,
+        tier: slow ? 'slow' : 'fast',
+        requests_60s: total,
+        lease,
+        ...(this.pinned && PIN),
+      };
     });
     if (this.behaviour === 'garbage') return '{"verdicts": [{"score": "high"}], "gener';
     const bad = this.behaviour === 'bad changes';
@@ -74,8 +85,8 @@ export class FakeScorer {
     return JSON.stringify({ verdicts, generation, changes, gateways: 1, model: 'fake' });
   }
 
-  listen(port: number): Promise<void> {
-    return new Promise((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+  listen(port: number, host = '127.0.0.1'): Promise<void> {
+    return new Promise((resolve) => this.#server.listen(port, host, resolve));
   }
 
   close(): Promise<void> {

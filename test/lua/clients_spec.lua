@@ -112,6 +112,41 @@ describe("the table of clients", function()
         assert.are.equal(1, select(2, clients.find(4, 2, 0)).tier)
     end)
 
+    it("counts requests on under a tier's name when a reload names other tiers", function()
+        clients.shared.requests[2][0] = 1000
+        open(dict, 4, 3, { "slow", "fast" })
+        assert.are.equal(1000, clients.shared.requests[0][0])
+        assert.are.equal(0, clients.shared.requests[2][0])
+    end)
+
+    it("is never taken for superseded while in force, however its workers meet when they start", function()
+        opening.open(dict, 50, 5, TIERS)
+        -- the second worker reads, the first one starts meanwhile, the second one writes
+        local get, met = dict.get, false
+        dict.get = function(self, name)
+            local value = get(self, name)
+            if not met then
+                met = true
+                opening.remember()
+            end
+            return value
+        end
+        opening.remember()
+        dict.get = get
+        assert.are_not.equal(dict:get("superseded"), dict:get("block"))
+        local block = clients.shared
+        open(dict, 50, 5)
+        assert.are.equal(block, clients.shared)
+        clients.lock() -- would crash had the block been unmapped
+        clients.unlock()
+    end)
+
+    it("has a seed that nobody can know", function()
+        local seed = clients.shared.seed
+        open(helper.dict(), 4, 3)
+        assert.are_not.equal(seed, clients.shared.seed)
+    end)
+
     it("stays as it is when a reload fails after its init", function()
         hit(1, 10)
         local block = clients.shared
