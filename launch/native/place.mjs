@@ -9,8 +9,8 @@ export const PACKAGE = 'node_modules/@tensorflow/tfjs-node';
 const STAGE = '.setup-tfjs-node-';
 
 /** Makes a folder to build in, which goes when this process does, and clears those that killed ones have left. */
-export function makeStage() {
-  const modules = join(root, 'node_modules');
+export function makeStage(folder = root) {
+  const modules = join(folder, 'node_modules');
   for (const name of readdirSync(modules)) {
     if (name.startsWith(STAGE) && !runs(Number(name.slice(STAGE.length)))) remove(join(modules, name));
   }
@@ -18,7 +18,7 @@ export function makeStage() {
   mkdirSync(stage);
   process.on('exit', () => remove(stage));
   for (const name of ['package.json', 'package-lock.json', '.npmrc']) {
-    if (existsSync(join(root, name))) copyFileSync(join(root, name), join(stage, name));
+    if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(stage, name));
   }
   return stage;
 }
@@ -38,34 +38,39 @@ function runs(pid) {
 /**
  * Moves what node_modules lacks, and the package itself as the last: whoever loads it finds all of it or none.
  * @param {string} stage
+ * @param {string} folder the project's
  */
-export function place(stage) {
+export function place(stage, folder = root) {
   const staged = packagesOf(stage);
   for (const path of Object.keys(staged).sort()) {
-    if (path !== PACKAGE && existsSync(join(stage, path)) && !existsSync(join(root, path))) move(stage, path);
+    if (path === PACKAGE || path.startsWith(`${PACKAGE}/`)) continue;
+    // One that lies within another has moved with it.
+    if (existsSync(join(stage, path)) && !existsSync(join(folder, path))) move(stage, folder, path);
   }
-  if (existsSync(join(root, PACKAGE))) renameSync(join(root, PACKAGE), join(stage, 'replaced'));
-  move(stage, PACKAGE);
-  list(staged);
+  if (existsSync(join(folder, PACKAGE))) renameSync(join(folder, PACKAGE), join(stage, 'replaced'));
+  move(stage, folder, PACKAGE);
+  list(staged, folder);
 }
 
 /**
  * @param {string} stage
+ * @param {string} folder
  * @param {string} path
  */
-function move(stage, path) {
-  mkdirSync(dirname(join(root, path)), { recursive: true });
-  renameSync(join(stage, path), join(root, path));
+function move(stage, folder, path) {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  renameSync(join(stage, path), join(folder, path));
 }
 
 /**
  * Adds to npm's own list of what is in node_modules, so that npm and `npm start` know of it.
  * @param {Record<string, object>} staged
+ * @param {string} folder
  */
-function list(staged) {
-  const file = hiddenLock(root);
+function list(staged, folder) {
+  const file = hiddenLock(folder);
   const lock = JSON.parse(readFileSync(file, 'utf8'));
-  const more = Object.entries(staged).filter(([path]) => existsSync(join(root, path)));
+  const more = Object.entries(staged).filter(([path]) => existsSync(join(folder, path)));
   lock.packages = Object.fromEntries(
     Object.entries({ ...Object.fromEntries(more), ...lock.packages }).sort(),
   );
