@@ -3,6 +3,7 @@
  * computes with it. Prints its versions; exits with 1 and the reason when it does not load. A process of its own,
  * because a library that is not for this processor takes its process with it.
  */
+import path from 'node:path';
 import { choose } from '../../scorer/tensorflow.ts';
 
 interface Binding {
@@ -10,7 +11,7 @@ interface Binding {
 }
 
 try {
-  const { tf } = await choose('tfjs-node', `${process.argv[2] ?? '.'}/`);
+  const { tf } = await choose('tfjs-node', `${path.resolve(process.argv[2] ?? '.')}/`);
   if (tf.getBackend() !== 'tensorflow') throw new Error(`the backend is "${tf.getBackend()}"`);
   const product = tf.matMul(tf.tensor2d([1, 2, 3, 4], [2, 2]), tf.tensor2d([5, 6, 7, 8], [2, 2]));
   const got = [...product.dataSync()].join();

@@ -52,6 +52,7 @@ if (present.ok && !force) {
   say(`already there: ${present.output} (--force builds it again)`);
   process.exit(0);
 }
+if (!present.ok) say(`there is no native library that works: ${present.output}`);
 await ensureTools();
 await build();
 const result = await check(root);
