@@ -39,7 +39,15 @@ async function step(what, program, args, how) {
  * @param {string} stage
  */
 export async function fetchPackages(stage) {
-  const args = ['ci', '--prefix', stage, '--ignore-scripts', '--omit=dev', '--include=optional', '--no-audit'];
+  const args = [
+    'ci',
+    '--prefix',
+    stage,
+    '--ignore-scripts',
+    '--omit=dev',
+    '--include=optional',
+    '--no-audit',
+  ];
   await step('npm ci', 'npm', args, { cwd: stage });
   if (!existsSync(join(stage, PACKAGE))) fail('npm ci did not install @tensorflow/tfjs-node');
 }
