@@ -1,13 +1,12 @@
 // Sets up what is missing: npm packages from the lock file and, as root on Debian and Ubuntu, apt packages. Plain
 // JavaScript, because it runs before the npm packages are there.
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { aptInstall } from './apt.mjs';
 import { findNginx, findRedis, missingLibraries, which } from './find.mjs';
+import { endIfInterrupted, fail, root, runs, say } from './steps.mjs';
 
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export { root, say } from './steps.mjs';
 
 const NODE = 20;
 export const PACKAGES = [
@@ -20,20 +19,6 @@ export const PACKAGES = [
 ];
 // `luajit2` and not `luajit`: the latter conflicts with the library that nginx's Lua module needs.
 export const TEST_PACKAGES = ['lua-check', 'lua-busted', 'luajit2', 'wrk'];
-
-/** @param {string} text */
-export function say(text) {
-  process.stderr.write(`scoregate: ${text}\n`);
-}
-
-/**
- * @param {string} text
- * @returns {never}
- */
-function fail(text) {
-  say(text);
-  process.exit(1);
-}
 
 /** Ends the process when this Node or this system cannot run Scoregate. */
 export function checkNode() {
@@ -50,51 +35,33 @@ export function checkNode() {
   }
 }
 
-let interrupted = false;
-
-/**
- * Runs a program whose output is seen; true when it succeeds. A signal to us goes to it too, and ends this process
- * once it has ended and what was set up for it is cleared away: see endIfInterrupted().
- * @param {string} program
- * @param {string[]} args
- * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<boolean>}
- */
-async function runs(program, args, env = process.env) {
-  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
-  /** @param {NodeJS.Signals} signal */
-  const forward = (signal) => {
-    interrupted = true;
-    child.kill(signal);
-  };
-  process.on('SIGINT', forward).on('SIGTERM', forward);
-  try {
-    const [code] = await once(child, 'exit');
-    return code === 0;
-  } catch {
-    return false;
-  } finally {
-    process.off('SIGINT', forward).off('SIGTERM', forward);
-  }
-}
-
-function endIfInterrupted() {
-  if (interrupted) process.exit(130);
-}
-
 /** Runs `npm ci` when node_modules does not hold what the lock file says. */
 export async function ensureNpmPackages() {
   const reason = npmReason();
   if (reason === null) return;
   say(`${reason}: npm ci (TensorFlow.js's native library is optional; a few minutes where it must be built)`);
+  const native = existsSync(nativeLibrary);
   for (const more of [[], ['--omit=optional']]) {
     if (more.length > 0) say('npm ci failed; trying without optional packages (the wasm backend needs none)');
     // Development packages too: `npm test` needs them, and one node_modules for both commands is simpler.
     const done = await runs('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', ...more]);
     endIfInterrupted();
-    if (done && npmReason() === null) return;
+    if (done && npmReason() === null) return native ? await restoreNative() : undefined;
   }
   fail('npm ci failed (see above); with a network and a registry that npm can reach, try again');
+}
+
+const nativeLibrary = join(root, 'node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node');
+
+/** `npm ci` removes what `npm run setup:tfjs-node` has built; who wanted it once wants it still. */
+async function restoreNative() {
+  if (existsSync(nativeLibrary)) return;
+  say(
+    "npm ci has removed TensorFlow.js's native library, as it does with all it did not install: setting it up again",
+  );
+  const restored = await runs(process.execPath, [join(root, 'launch/native/setup.mjs')]);
+  endIfInterrupted();
+  if (!restored) say('going on without it: the wasm backend computes the same');
 }
 
 /**
@@ -164,50 +131,7 @@ export async function ensureSystemPackages(forTests) {
   if (process.getuid?.() !== 0)
     fail(`missing: ${missing.join(' ')}. Install with: sudo ${command}; ${otherwise}`);
   say(`missing: ${missing.join(' ')}`);
-  say(`installing, without starting any service: ${command}`);
-  await withoutServices(() => install(missing));
-  keepOff(missing);
+  await aptInstall(missing);
   const still = missingPackages(forTests);
   if (still.length > 0) fail(`still missing after ${command}: ${still.join(' ')} (see above); ${otherwise}`);
-}
-
-/**
- * Keeps the services of freshly installed packages off at the next boot too: nobody asked for them.
- * @param {string[]} packages
- */
-function keepOff(packages) {
-  const services = packages.filter((name) => name === 'nginx' || name === 'redis-server');
-  if (services.length === 0 || !which('systemctl')) return;
-  spawnSync('systemctl', ['disable', '--quiet', ...services], { stdio: 'ignore' });
-}
-
-/** @param {string[]} packages */
-async function install(packages) {
-  for (let attempt = 1; attempt <= 2 && !interrupted; attempt++) {
-    if (attempt > 1) say('that failed; once more');
-    const updated = await apt(['update', '-q']);
-    // A stale list can still be good enough, and a package source that is down need not be one of ours.
-    if (!updated && !interrupted) say('apt-get update failed; going on with the lists that are there');
-    if (!interrupted && (await apt(['install', '-y', '-q', '--no-install-recommends', ...packages]))) return;
-  }
-}
-
-/** @param {string[]} args */
-const apt = (args) => runs('apt-get', args, { ...process.env, DEBIAN_FRONTEND: 'noninteractive' });
-
-/**
- * Debian starts a service as soon as it is installed, unless policy-rc.d forbids it (invoke-rc.d(8)): a fresh nginx
- * would take port 80, Redis 6379.
- * @param {() => Promise<void>} action
- */
-async function withoutServices(action) {
-  const policy = '/usr/sbin/policy-rc.d';
-  const ours = !existsSync(policy);
-  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  try {
-    await action();
-  } finally {
-    if (ours) rmSync(policy, { force: true });
-  }
-  endIfInterrupted();
 }

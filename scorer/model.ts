@@ -29,6 +29,8 @@ export interface Model {
   /** Ascending; a score belongs to the tier whose index is the number of thresholds ≤ score. */
   readonly thresholds: readonly number[];
   readonly backend: Backend;
+  /** Why tfjs-node, though it is installed, does not compute. */
+  readonly nativeFailure?: string;
   /** Whether a typed-array forward pass serves; if not, `uncompiled` says why. */
   readonly compiled: boolean;
   readonly uncompiled?: string;
@@ -131,6 +133,7 @@ async function prove(
 ): Promise<Model> {
   const { manifest, golden } = files;
   const { features, scaling } = manifest;
+  const { backend, nativeFailure } = tensorflowjs;
   const slow = throughTensorflow(layers, tensorflowjs, features.length);
   const goldenRows = scale(Float64Array.from(golden.inputs.flat()), golden.inputs.length, scaling);
   checkGolden(clip(await slow(goldenRows, golden.inputs.length)), golden, `${dir}/golden.json`);
@@ -145,7 +148,8 @@ async function prove(
     version: manifest.version,
     features,
     thresholds: manifest.thresholds,
-    backend: tensorflowjs.backend,
+    backend,
+    ...(nativeFailure === undefined ? {} : { nativeFailure }),
     compiled: forward !== undefined,
     ...('reason' in fast ? { uncompiled: fast.reason } : {}),
     // float32 sums differ by some 1e-7 from row to row even where the function does not fall

@@ -111,7 +111,8 @@ async function main(): Promise<void> {
   );
   await fastify.listen(at);
   takeover.watch();
-  const { version, backend, compiled, monotone } = takeover.model;
+  const { version, backend, nativeFailure, compiled, monotone } = takeover.model;
+  if (nativeFailure !== undefined) log.warn({ reason: nativeFailure }, `${backend} computes instead`);
   log.info(
     { at: config.scorer.listen, model: version, backend, compiled, monotone, store: service.storeInUse() },
     'ready',

@@ -10,8 +10,12 @@ export type Backend = 'tfjs-node' | 'wasm';
 export interface Tensorflow {
   tf: typeof TensorFlow;
   backend: Backend;
+  /** Why tfjs-node, though it is installed, does not compute. */
+  nativeFailure?: string;
 }
 
+const NATIVE = '@tensorflow/tfjs-node';
+const FIX = 'npm run setup:tfjs-node';
 let loading: Promise<Tensorflow> | undefined;
 
 /**
@@ -23,24 +27,53 @@ export function tensorflow(): Promise<Tensorflow> {
   return loading;
 }
 
-async function choose(forced: string | undefined): Promise<Tensorflow> {
+/**
+ * @param forced as SCOREGATE_TF; empty for the best that loads
+ * @param from the file or folder (ending in /) whose node_modules may hold tfjs-node
+ */
+export async function choose(forced: string | undefined, from = import.meta.url): Promise<Tensorflow> {
   if (forced === 'wasm') return quietly(wasm);
-  if (forced === 'tfjs-node') return quietly(native);
-  if (forced) throw new Error(`SCOREGATE_TF is "${forced}"; it must be "wasm" or "tfjs-node"`);
-  return quietly(native).catch(() => quietly(wasm));
+  if (forced && forced !== 'tfjs-node') {
+    throw new Error(`SCOREGATE_TF is "${forced}"; it must be "wasm" or "tfjs-node"`);
+  }
+  const require = createRequire(from);
+  try {
+    require.resolve(NATIVE);
+  } catch {
+    if (forced) throw new Error(`SCOREGATE_TF is "tfjs-node", which is not installed: ${FIX}`);
+    return quietly(wasm);
+  }
+  try {
+    return await quietly(() => native(require));
+  } catch (error) {
+    const nativeFailure = `${NATIVE} is installed but does not load: ${firstLine(error)}; set it up again with ${FIX}`;
+    if (forced) throw new Error(`SCOREGATE_TF is "tfjs-node", but ${nativeFailure}`, { cause: error });
+    return { ...(await quietly(wasm)), nativeFailure };
+  }
 }
 
-async function native(): Promise<Tensorflow> {
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.split('\n')[0] as string).trim().replace(/\.$/, '');
+}
+
+async function native(require: NodeJS.Require): Promise<Tensorflow> {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // "This TensorFlow binary is optimized with …" on every start
-  // An optional dependency: the name is not a literal so that TypeScript does not look for it.
-  const name: string = '@tensorflow/tfjs-node';
-  const tf = unwrap((await import(name)) as object);
+  // What tfjs-node 4.22 calls of Node is deprecated, with a warning, in Node 22, and gone since Node 23.
+  Object.assign(require('node:util') as object, {
+    isArray: Array.isArray,
+    isNullOrUndefined: (value: unknown) => value === null || value === undefined,
+  });
+  const tf = require(NATIVE) as typeof TensorFlow;
   await tf.ready();
+  // A library that loads may still fail at the first thing it has to compute.
+  const six = tf.tidy(() => tf.matMul([[2]], [[3]]).dataSync()[0]);
+  if (six !== 6) throw new Error(`2 × 3 is ${six} to it`);
   return { tf, backend: 'tfjs-node' };
 }
 
 async function wasm(): Promise<Tensorflow> {
-  const tf = unwrap(await import('@tensorflow/tfjs'));
+  const tf = await import('@tensorflow/tfjs');
   const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
   const manifest = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm/package.json');
   setWasmPaths(path.join(path.dirname(manifest), 'dist') + path.sep);
@@ -49,12 +82,6 @@ async function wasm(): Promise<Tensorflow> {
   if (!(await tf.setBackend('wasm'))) throw new Error('could not start the wasm backend of TensorFlow.js');
   await tf.ready();
   return { tf, backend: 'wasm' };
-}
-
-/** tfjs-node is CommonJS: imported from an ES module, its names may be under `default` only. */
-function unwrap(module: object): typeof TensorFlow {
-  const tf = 'env' in module ? module : (module as { default: object }).default;
-  return tf as typeof TensorFlow;
 }
 
 /**

@@ -63,7 +63,8 @@ function goldenOf(fitted: Fitted, samples: Samples): { inputs: number[][]; score
 }
 
 async function train(chosen: Options): Promise<void> {
-  const { backend } = await tensorflow();
+  const { backend, nativeFailure } = await tensorflow();
+  if (nativeFailure !== undefined) console.log(`warning: ${nativeFailure}; training with ${backend}`);
   const { entries, labels, data } = await traffic(chosen);
   const counts = Object.fromEntries(
     CLASSES.map((kind) => [kind, [...labels.values()].filter((one) => one.class === kind).length]),

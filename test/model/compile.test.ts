@@ -2,19 +2,20 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnSync } from 'node:child_process';
 import test, { after } from 'node:test';
 import type { LayersModel, Tensor, layers } from '@tensorflow/tfjs';
-import { root } from '../../config/paths.ts';
 import { compile } from '../../scorer/compile.ts';
 import { loadModel } from '../../scorer/model.ts';
 import { seeded } from '../../scorer/random.ts';
 import { tensorflow } from '../../scorer/tensorflow.ts';
 import { write } from '../../train/write.ts';
+import { assertBackend } from './backend.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'scoregate-compile-'));
 after(() => rmSync(dir, { recursive: true }));
-const { tf, backend } = await tensorflow();
+const chosen = await tensorflow();
+const { tf, backend } = chosen;
+assertBackend(chosen);
 type Activation = NonNullable<Parameters<typeof layers.dense>[0]['activation']>;
 
 const dense = (units: number, activation: Activation, more: object = {}): layers.Layer =>
@@ -134,20 +135,3 @@ test('a score is never outside 0 to 1, whatever the network gives', async () => 
   const { loaded } = await written('unbounded', tf.sequential({ layers: [one('linear', 1)] }));
   assert.deepEqual([...(await loaded.score(Float64Array.of(0, 1e6), 2))], [0, 1]);
 });
-
-for (const [forced, wanted] of [
-  ['wasm', /^wasm\n$/],
-  ['abacus', /"abacus"; it must be "wasm" or "tfjs-node"/],
-] as const) {
-  test(`SCOREGATE_TF=${forced} is obeyed or refused, without noise`, () => {
-    const code = `const { tensorflow } = await import(${JSON.stringify(join(root, 'scorer/tensorflow.ts'))});
-      await tensorflow().then(({ backend }) => console.log(backend), ({ message }) => console.log(message));`;
-    const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
-      cwd: root,
-      encoding: 'utf8',
-      env: { ...process.env, SCOREGATE_TF: forced },
-    });
-    assert.match(run.stdout, wanted);
-    assert.equal(run.stderr, '');
-  });
-}

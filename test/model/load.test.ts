@@ -7,6 +7,7 @@ import { root } from '../../config/paths.ts';
 import { ModelError, loadModel } from '../../scorer/model.ts';
 import { sha256 } from '../../scorer/manifest.ts';
 import { writeModel } from '../scorer/models.ts';
+import { expectedBackend } from './backend.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'scoregate-model-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -25,6 +26,7 @@ test('the model that ships loads, is compiled and gives its golden scores', asyn
   const scores = await model.score(Float64Array.from(golden.inputs.flat()), golden.inputs.length);
   golden.scores.forEach((expected, i) => assert.ok(Math.abs((scores[i] ?? NaN) - expected) <= 1e-5, `row ${i}`));
   assert.ok(model.compiled);
+  assert.equal(model.backend, expectedBackend);
   model.close();
 });
 

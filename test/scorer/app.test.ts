@@ -22,6 +22,7 @@ before(async () => {
     ...fakeModel(),
     version: 'abc',
     backend: 'wasm',
+    nativeFailure: 'no libtensorflow.so.2',
     compiled: true,
     manifest,
     close: () => undefined,
@@ -66,6 +67,7 @@ interface Json {
   version: string;
   status: string;
   tensorflow: string;
+  native_failure?: string;
   store: string;
 }
 let seq = 0;
@@ -362,6 +364,7 @@ test('/health, /model and /metrics say how it is', async () => {
     [health.status, health.json.status, health.json.tensorflow, health.json.store],
     [200, 'ok', 'wasm', 'memory'],
   );
+  assert.equal(health.json.native_failure, 'no libtensorflow.so.2');
   assert.equal((await get('/model')).json.version, 'abc');
   const metrics = (await app.inject({ url: '/metrics', headers: { host: 'localhost' } })).body;
   for (const name of [

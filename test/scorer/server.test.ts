@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
+import { expectedBackend } from '../model/backend.ts';
 import { startRedis, until, type RedisServer } from './redis_server.ts';
 import { writeModel } from './models.ts';
 
@@ -38,8 +39,14 @@ function start(config: string): Running {
   return { process: child, output: () => text, ended };
 }
 
-const health = async (): Promise<{ status: string; reasons: string[]; model: string; generation: number }> =>
-  (await fetch(`${base}/health`)).json() as Promise<Awaited<ReturnType<typeof health>>>;
+interface Health {
+  status: string;
+  reasons: string[];
+  tensorflow: string;
+  model: string;
+  generation: number;
+}
+const health = async (): Promise<Health> => (await fetch(`${base}/health`)).json() as Promise<Health>;
 const healthy = (): Promise<boolean> =>
   health().then(
     ({ status }) => status === 'ok',
@@ -85,6 +92,11 @@ test('it stops within a second, and goes on where it was, with a higher generati
   const { verdicts, generation } = await report(1);
   assert.equal(verdicts[0]?.requests_60s, 6);
   assert.ok(generation > before);
+});
+
+test('it says which TensorFlow.js computes', async () => {
+  assert.equal((await health()).tensorflow, expectedBackend);
+  assert.match(scorer.output(), new RegExp(`"backend":"${expectedBackend}"`));
 });
 
 test('a new model is taken over within seconds, and raises the generation', async () => {

@@ -9,6 +9,7 @@ import { loadModel } from '../../scorer/model.ts';
 import { label } from '../../train/label.ts';
 import type { Entry } from '../../train/entry.ts';
 import { chosen } from '../../train/window.ts';
+import { expectedBackend } from '../model/backend.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'scoregate-train-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -34,6 +35,7 @@ test('without logs it learns from the simulator, and the same seed gives the sam
   const model = await loadModel(one);
   assert.deepEqual(model.features, ['requests_60s']);
   assert.ok(model.compiled && model.monotone);
+  assert.equal(model.manifest.backend, expectedBackend);
   model.close();
 });
 
