@@ -1,8 +1,9 @@
 /** Windows in Redis, shared by every scorer and gateway. Every call fails soon rather than waits: see fallback.ts. */
 import { Redis } from 'ioredis';
 import { pack, packKeys } from './payload.ts';
-import { KINDS, VOCABULARY, emptyRecord, encode, keptFor, top } from './record.ts';
+import { KINDS, VOCABULARY } from './record.ts';
 import { run, script, type Script } from './script.ts';
+import { forgotten, keptFor, standingOf, top } from './standing.ts';
 import { CHANGES_KEPT, type Applied, type Batch, type Change, type ChangeState } from './store.ts';
 import type { Held, WindowStore } from './store.ts';
 import { NOTHING, operation, prefix, readAnswer, readChange, shardOf } from './wire.ts';
@@ -143,7 +144,7 @@ export class RedisStore implements WindowStore {
           one.key,
           top(one.found),
           top(one),
-          keptFor(one.tier, one.since, this.#holds, nowS),
+          keptFor(one, this.#holds, nowS),
         ]);
         return this.#run(HOLD, shard, [VOCABULARY, this.#holds.length, ...args]);
       }),
@@ -163,14 +164,13 @@ export class RedisStore implements WindowStore {
     return this.changes();
   }
 
-  /** A forgotten client keeps a head that says "best tier, held by nothing": reports cannot bring the old one back. */
+  /** A forgotten client keeps a head that says so: neither reports nor judgements bring the old tier back. */
   async #forget(changes: readonly Change[]): Promise<void> {
-    const head = encode({ ...emptyRecord(this.#holds.length), tier: 0 });
-    const forgotten = changes.filter((change) => 'forget' in change);
-    const seconds = keptFor(0, [], [], 0);
-    await this.#limit(
-      Promise.all(forgotten.map(({ ip }) => this.redis.set(this.key(ip), head, 'EX', seconds))),
-    );
+    const nowS = Math.floor(Date.now() / 1000 + (this.#ahead ?? 0));
+    const head = forgotten(this.#holds.length, nowS);
+    const seconds = keptFor(standingOf(head, this.#holds.length), this.#holds, nowS);
+    const gone = changes.filter((change) => 'forget' in change);
+    await this.#limit(Promise.all(gone.map(({ ip }) => this.redis.set(this.key(ip), head, 'EX', seconds))));
   }
 
   async changes(): Promise<ChangeState> {
