@@ -378,6 +378,25 @@ test('a record of nonsense is begun anew', async () => {
   assert.equal(hitsOf(windowIn(applied)), 2);
 });
 
+test('when the wall clock steps, a batch lands in its second, and the clock learned from Redis goes on', async (t) => {
+  for (const step of [-600_000, 600_000]) {
+    const key = fresh();
+    const { now } = await redis.look([key]);
+    const real = Date.now;
+    t.mock.method(Date, 'now', () => real() + step);
+    const clock = redis.nowMs();
+    const applied = await redis.apply(batch([{ key, hits: [[0, 3]], added: {} }]));
+    t.mock.reset();
+    assert.deepEqual(windowIn(applied).hits, [[0, 3]], `${step} ms`);
+    assert.ok(Math.abs(clock - (1000 * now.s + now.ms)) < 1000, `${step} ms`);
+  }
+});
+
+test('until Redis has answered, its clock is taken to be ours', () => {
+  const unasked = new RedisStore({ url: 'redis://127.0.0.1:1', holds: HOLDS });
+  assert.ok(Math.abs(unasked.nowMs() - Date.now()) < 1000);
+});
+
 test('after SCRIPT FLUSH the next batch counts', async () => {
   await server.client.script('FLUSH');
   const key = fresh();
