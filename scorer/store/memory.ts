@@ -78,11 +78,16 @@ export class MemoryStore implements WindowStore {
   }
 
   change(changes: readonly Change[], floor: number): Promise<ChangeState> {
+    this.forget(changes);
+    this.#state = applyChanges(this.#state, changes, Math.max(floor, this.#now().s));
+    return Promise.resolve(this.#state);
+  }
+
+  /** Only what `changes` say of forgotten clients. */
+  forget(changes: readonly Change[]): void {
     const now = this.#now().s;
     const head = forgotten(this.#holds.length, now);
     for (const change of changes) if ('forget' in change) this.#put(change.ip, head, now);
-    this.#state = applyChanges(this.#state, changes, Math.max(floor, now));
-    return Promise.resolve(this.#state);
   }
 
   changes(): Promise<ChangeState> {
