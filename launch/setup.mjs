@@ -42,7 +42,8 @@ export async function ensureNpmPackages() {
   say(`${reason}: npm ci (TensorFlow.js's native library is optional; a few minutes where it must be built)`);
   const native = existsSync(nativeLibrary);
   for (const more of [[], ['--ignore-scripts']]) {
-    if (more.length > 0) say('npm ci failed; trying without install scripts (only the native TensorFlow needs one)');
+    if (more.length > 0)
+      say('npm ci failed; trying without install scripts (only the native TensorFlow needs one)');
     // Development packages too: `npm test` needs them, and one node_modules for both commands is simpler.
     const done = await runs('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', ...more]);
     endIfInterrupted();

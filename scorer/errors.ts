@@ -7,6 +7,7 @@ const STATUS = {
   INVALID_ADDRESS: 400,
   UNKNOWN_TIER: 400,
   NO_CLIENT: 400,
+  NO_REQUEST: 400,
   SECRET_REQUIRED: 401,
   BROWSER_REFUSED: 403,
   UNTRUSTED_PROXY: 403,
@@ -39,6 +40,13 @@ const fieldName = (pointer: string): string =>
     .replace(/\/(\d+)(?=\/|$)/g, '[$1]')
     .replaceAll('/', '.');
 
+/** What a gateway says of a client are observations, of which both sides read their own list, when they start. */
+const unknownField = (parent: string): string =>
+  /^clients\[\d+\]$/.test(parent)
+    ? 'is not an observation that this scorer knows: gateway and scorer have read different ' +
+      'config/observations.json; give both the same file and restart the scorer, then the gateway'
+    : 'is not a known field';
+
 function fromValidation(error: FastifyError): RequestError {
   const [first] = error.validation ?? [];
   const params = (first?.params ?? {}) as Record<string, unknown>;
@@ -46,7 +54,7 @@ function fromValidation(error: FastifyError): RequestError {
   const base = fieldName(first?.instancePath ?? '');
   const field = named === undefined ? base : [base, String(named)].filter(Boolean).join('.');
   const code = error.validationContext === 'body' ? 'INVALID_BODY' : 'INVALID_QUERY';
-  const why = first?.keyword === 'additionalProperties' ? 'is not a known field' : first?.message;
+  const why = first?.keyword === 'additionalProperties' ? unknownField(base) : first?.message;
   const text = named !== undefined && first?.keyword === 'required' ? 'is missing' : why;
   return new RequestError(
     code,

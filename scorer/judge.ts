@@ -166,5 +166,6 @@ function verdict(
 /** Whether the record must be told: a client in the best tier that has none written is in the best tier. */
 function differs({ subject, record, after }: Case): boolean {
   if (record.tier !== after.tier) return record.tier >= 0 || after.tier > 0 || subject.pin >= 0;
+  if (after.tier === 0) return false; // a `since` there says when it was forgotten, which stays
   return after.since.some((second, i) => second !== record.since[i]);
 }

@@ -52,7 +52,7 @@ async function openStore(
   }
   const redis = new RedisStore({ url: config.redis, holds, onRoundTrip: (s) => metrics.redis.observe(s) });
   // One clock for both: records of Redis go on in memory when it is down.
-  const memory = new MemoryStore({ holds, clients, clock: () => Date.now() + redis.aheadMs });
+  const memory = new MemoryStore({ holds, clients, clock: () => redis.nowMs() });
   return { store: await FallbackStore.open({ redis, memory, log }), memory };
 }
 

@@ -134,8 +134,11 @@ end
 local function kept_for(top)
   local tier, seconds = byte(top, 2), WINDOW + 2 * bucket_s
   if tier == 255 then return seconds end
-  for i = 1, min(tier, lines) do
-    seconds = max(seconds, holds[i], read('<I4', top, 5 + 4 * i) + holds[i] - now)
+  for i = 1, lines do
+    if i <= tier then seconds = max(seconds, holds[i]) end
+    -- Above its tier a client has a `since` only if it was forgotten.
+    local since = read('<I4', top, 5 + 4 * i)
+    if since > 0 then seconds = max(seconds, since + holds[i] - now) end
   end
   return seconds
 end

@@ -10,6 +10,7 @@
  * (they hand over theirs), and everything if this process ends before Redis is back.
  */
 import { Backlog, type Waiting } from './backlog.ts';
+import { changesAfter } from './changes.ts';
 import { Lru } from './lru.ts';
 import type { MemoryStore } from './memory.ts';
 import type { RedisStore } from './redis.ts';
@@ -126,6 +127,8 @@ export class FallbackStore implements WindowStore {
       }
     }
     this.#changes.push(...changes);
+    // What was to be told of a forgotten client is of before.
+    for (const change of changes) if ('forget' in change) this.#held.delete(change.ip);
     return this.#adopt(await this.#memory.change(changes, floor));
   }
 
@@ -140,6 +143,8 @@ export class FallbackStore implements WindowStore {
   }
 
   #adopt(state: ChangeState): ChangeState {
+    // Whoever changed it: memory holds what Redis held, and would go on from that.
+    if (this.mode === 'redis') this.#memory.forget(changesAfter(state, this.#state.generation));
     this.#state = state;
     this.#memory.adopt(state);
     return state;

@@ -1,8 +1,8 @@
 -- Writes tiers into the heads of records (layout: record.ts) and makes the records live as long as the hold.
 -- KEYS[1] prefix · ARGV 1 vocabulary · 2 lines
 --   then per client: key, head found, head to write (each: tier u8, since u32 per line), seconds
--- A record that is gone meanwhile (flushed, evicted) comes back with its tier alone. One whose tier somebody else has
--- written meanwhile gets the worse of both, or keeps a better one: what hold() of store.ts says.
+-- A record that is gone meanwhile (flushed, evicted) comes back with its tier alone. What stands where somebody else
+-- has written a tier since the judgement looked is said at hold() in store.ts.
 local lines = tonumber(ARGV[2])
 local layout = '<B' .. string.rep('I4', lines)
 
@@ -10,6 +10,26 @@ local function worse(a, b)
   local x, y, all = { struct.unpack(layout, a) }, { struct.unpack(layout, b) }, {}
   for i = 1, lines + 1 do all[i] = math.max(x[i], y[i]) end
   return struct.pack(layout, unpack(all))
+end
+
+-- Best tier with a `since`: forgotten at that second (standing.ts).
+local function forgotten(head)
+  return string.byte(head) == 0 and string.find(head, '[^%z]') ~= nil
+end
+
+-- Whether a judgement saw something that the one which it found had not seen.
+local function offended(top, found)
+  local x, y = { struct.unpack(layout, top) }, { struct.unpack(layout, found) }
+  for i = 2, lines + 1 do
+    if x[i] > y[i] then return true end
+  end
+  return false
+end
+
+local function stands(now, found, top)
+  if forgotten(now) then return true end
+  local better = string.byte(found) ~= 255 and string.byte(now) < string.byte(found)
+  return better and not offended(top, found)
 end
 
 for i = 3, #ARGV, 4 do
@@ -24,11 +44,9 @@ for i = 3, #ARGV, 4 do
       now = string.sub(record, 2, 2) .. string.sub(record, 9, 8 + 4 * had)
     end
   end
-  local better = now and now ~= found and string.byte(found) ~= 255 and string.byte(now) < string.byte(found)
-  if not better then
-    if now and now ~= found then
-      top, seconds = worse(now, top), math.max(seconds, redis.call('TTL', key))
-    end
+  if now and (now == found or forgotten(now) and forgotten(found)) then now = nil end
+  if not now or not stands(now, found, top) then
+    if now then top, seconds = worse(now, top), math.max(seconds, redis.call('TTL', key)) end
     record = string.char(lines) .. string.sub(top, 1, 1) .. middle .. string.sub(top, 2) .. rest
     redis.call('SET', key, record, 'EX', seconds)
   end

@@ -4,7 +4,8 @@
  */
 import { applyChanges, newState } from './changes.ts';
 import { Lru } from './lru.ts';
-import { add, emptyRecord, encode, keptFor, withTier } from './record.ts';
+import { add } from './record.ts';
+import { forgotten, keptFor, standingOf, withTier } from './standing.ts';
 import { GATEWAY_ALIVE_S, SENDER_KEPT_S, type Applied, type Batch, type Change } from './store.ts';
 import type { ChangeState, Held, Moment, WindowStore } from './store.ts';
 
@@ -77,11 +78,16 @@ export class MemoryStore implements WindowStore {
   }
 
   change(changes: readonly Change[], floor: number): Promise<ChangeState> {
-    const now = this.#now().s;
-    const forgotten = encode({ ...emptyRecord(this.#holds.length), tier: 0 });
-    for (const change of changes) if ('forget' in change) this.#put(change.ip, forgotten, now);
-    this.#state = applyChanges(this.#state, changes, Math.max(floor, now));
+    this.forget(changes);
+    this.#state = applyChanges(this.#state, changes, Math.max(floor, this.#now().s));
     return Promise.resolve(this.#state);
+  }
+
+  /** Only what `changes` say of forgotten clients. */
+  forget(changes: readonly Change[]): void {
+    const now = this.#now().s;
+    const head = forgotten(this.#holds.length, now);
+    for (const change of changes) if ('forget' in change) this.#put(change.ip, head, now);
   }
 
   changes(): Promise<ChangeState> {
@@ -127,10 +133,8 @@ export class MemoryStore implements WindowStore {
   }
 
   #put(key: string, record: Buffer, now: number): void {
-    const tier = record[1] === 255 ? 0 : (record[1] as number);
-    const since: number[] = [];
-    for (let i = 0; i < Math.min(tier, record[0] as number); i++) since.push(record.readUInt32LE(8 + 4 * i));
-    this.#clients.set(key, { record, until: now + keptFor(since.length, since, this.#holds, now) });
+    const standing = standingOf(record, this.#holds.length);
+    this.#clients.set(key, { record, until: now + keptFor(standing, this.#holds, now) });
   }
 
   #answer(now: Moment, counted: boolean, records: Buffer[]): Applied {

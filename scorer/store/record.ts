@@ -12,7 +12,7 @@ import { BITMAPS, COUNTS, OBSERVATIONS, type Bitmap } from '../observations.ts';
 import { BUCKET_S, WINDOW_S, addHits, addObserved, emptyTrack, firstBucket, prune } from '../window.ts';
 import { windowAt, type Bucket, type Track, type Window } from '../window.ts';
 import { createHash } from 'node:crypto';
-import type { Held, Reported, Standing } from './store.ts';
+import type { Reported } from './store.ts';
 
 export const NO_TIER = 255;
 export const HEAD = 8;
@@ -175,42 +175,6 @@ function split(added: Reported['added']): {
   for (const name of COUNTS) if (typeof added[name] === 'number') counts[name] = added[name];
   for (const name of BITMAPS) if (typeof added[name] === 'object') bitmaps[name] = added[name];
   return { counts, bitmaps };
-}
-
-/** The record with the standing that hold() of store.ts gives it; a record of the tier alone if there was none. */
-export function withTier(record: Buffer, { tier, since, found }: Held): Buffer {
-  const into = decode(record, since.length) ?? emptyRecord(since.length);
-  const untouched = into.tier === found.tier && into.since.every((second, i) => second === found.since[i]);
-  if (untouched || into.tier < 0) return encode({ ...into, tier, since: [...since] });
-  if (into.tier < found.tier) return record;
-  const worse = since.map((second, i) => Math.max(second, into.since[i] ?? 0));
-  return encode({ ...into, tier: Math.max(tier, into.tier), since: worse });
-}
-
-/** Tier and since as they stand in a record's head. */
-export function top({ tier, since }: Standing): Buffer {
-  const bytes = Buffer.alloc(1 + 4 * since.length);
-  bytes[0] = tier < 0 ? NO_TIER : tier;
-  since.forEach((second, i) => bytes.writeUInt32LE(second, 1 + 4 * i));
-  return bytes;
-}
-
-/**
- * Seconds from `now` for which a record must be kept: its window, and its whole hold, for as long as a gateway may
- * name the tier. A record that went before would look like one that a flush took, and its hold would begin anew.
- */
-export function keptFor(
-  tier: number,
-  since: readonly number[],
-  holds: readonly number[],
-  now: number,
-): number {
-  let seconds = WINDOW_S + 2 * BUCKET_S;
-  for (let i = 0; i < tier; i++) {
-    const hold = holds[i] ?? 0;
-    seconds = Math.max(seconds, hold, (since[i] ?? 0) + hold - now);
-  }
-  return Math.ceil(seconds);
 }
 
 /** What the scorer sees of a client at a moment. */

@@ -1,8 +1,10 @@
 /** Windows in Redis, shared by every scorer and gateway. Every call fails soon rather than waits: see fallback.ts. */
 import { Redis } from 'ioredis';
+import { LearnedClock } from './clock.ts';
 import { pack, packKeys } from './payload.ts';
-import { KINDS, VOCABULARY, emptyRecord, encode, keptFor, top } from './record.ts';
+import { KINDS, VOCABULARY } from './record.ts';
 import { run, script, type Script } from './script.ts';
+import { forgotten, keptFor, standingOf, top } from './standing.ts';
 import { CHANGES_KEPT, type Applied, type Batch, type Change, type ChangeState } from './store.ts';
 import type { Held, WindowStore } from './store.ts';
 import { NOTHING, operation, prefix, readAnswer, readChange, shardOf } from './wire.ts';
@@ -51,8 +53,7 @@ export class RedisStore implements WindowStore {
   readonly #holds: readonly number[];
   readonly #timeoutMs: number;
   readonly #onRoundTrip: (seconds: number) => void;
-  /** Redis's clock less ours, in seconds: says how long a command lay in a Redis that had stopped. */
-  #ahead: number | undefined;
+  readonly #clock = new LearnedClock();
 
   constructor({ url, holds, timeoutMs = 100, shards = 1, onRoundTrip = () => undefined }: RedisOptions) {
     this.redis = new Redis(url, {
@@ -75,9 +76,9 @@ export class RedisStore implements WindowStore {
     this.#onRoundTrip = onRoundTrip;
   }
 
-  /** By how many milliseconds Redis's clock is ahead of ours; 0 until it has answered. */
-  get aheadMs(): number {
-    return 1000 * (this.#ahead ?? 0);
+  /** Redis's clock, as it last answered, in Unix milliseconds; ours until it has. */
+  nowMs(): number {
+    return this.#clock.nowMs();
   }
 
   /** Starts connecting; does not wait for it, and never fails. */
@@ -116,8 +117,9 @@ export class RedisStore implements WindowStore {
   }
 
   async #all(payloads: Buffer[], head: (string | number)[]): Promise<Applied[]> {
-    const sentAt = Date.now() / 1000;
-    const redisSecond = this.#ahead === undefined ? 0 : Math.floor(sentAt + this.#ahead);
+    const sentAt = performance.now();
+    // Says how long a command lay in a Redis that had stopped.
+    const redisSecond = this.#clock.learned ? this.#nowS() : 0;
     const holds = this.#holds.join(',');
     const answers = await Promise.all(
       payloads.map((payload, shard) => {
@@ -127,14 +129,12 @@ export class RedisStore implements WindowStore {
     );
     const read = answers.map((answer) => (answer === null ? NOTHING : readAnswer(answer)));
     const first = read[0]?.now;
-    const answeredAt = Date.now() / 1000;
-    // An answer that took long says little about the clock.
-    if (first && answeredAt - sentAt < 0.05) this.#ahead = first.s + first.ms / 1000 - answeredAt;
+    if (first) this.#clock.learn(first, sentAt);
     return read;
   }
 
   async hold(held: readonly Held[]): Promise<void> {
-    const nowS = Math.floor(Date.now() / 1000 + (this.#ahead ?? 0));
+    const nowS = this.#nowS();
     const parts = this.#parts(held, (one) => one.key);
     await Promise.all(
       parts.map((part, shard) => {
@@ -143,7 +143,7 @@ export class RedisStore implements WindowStore {
           one.key,
           top(one.found),
           top(one),
-          keptFor(one.tier, one.since, this.#holds, nowS),
+          keptFor(one, this.#holds, nowS),
         ]);
         return this.#run(HOLD, shard, [VOCABULARY, this.#holds.length, ...args]);
       }),
@@ -163,14 +163,13 @@ export class RedisStore implements WindowStore {
     return this.changes();
   }
 
-  /** A forgotten client keeps a head that says "best tier, held by nothing": reports cannot bring the old one back. */
+  /** A forgotten client keeps a head that says so: neither reports nor judgements bring the old tier back. */
   async #forget(changes: readonly Change[]): Promise<void> {
-    const head = encode({ ...emptyRecord(this.#holds.length), tier: 0 });
-    const forgotten = changes.filter((change) => 'forget' in change);
-    const seconds = keptFor(0, [], [], 0);
-    await this.#limit(
-      Promise.all(forgotten.map(({ ip }) => this.redis.set(this.key(ip), head, 'EX', seconds))),
-    );
+    const nowS = this.#nowS();
+    const head = forgotten(this.#holds.length, nowS);
+    const seconds = keptFor(standingOf(head, this.#holds.length), this.#holds, nowS);
+    const gone = changes.filter((change) => 'forget' in change);
+    await this.#limit(Promise.all(gone.map(({ ip }) => this.redis.set(this.key(ip), head, 'EX', seconds))));
   }
 
   async changes(): Promise<ChangeState> {
@@ -204,6 +203,10 @@ export class RedisStore implements WindowStore {
   close(): Promise<void> {
     this.redis.disconnect();
     return Promise.resolve();
+  }
+
+  #nowS(): number {
+    return Math.floor(this.nowMs() / 1000);
   }
 
   #parts<T>(all: readonly T[], keyOf: (one: T) => string): (readonly T[])[] {

@@ -49,7 +49,7 @@ export interface Applied {
 export interface Standing {
   /** Index of the tier; -1 if none is known. */
   tier: number;
-  /** Unix second per line; 0 where it does not matter. */
+  /** Unix second per line; 0 where it does not matter. In the best tier: when the client was forgotten, or 0. */
   since: readonly number[];
 }
 
@@ -78,7 +78,10 @@ export interface WindowStore {
   look(keys: readonly string[]): Promise<Applied>;
   /**
    * Writes tiers into the records. Where another scorer has written one since the judgement looked, the worse of the
-   * two stands, unless the other has let the client go meanwhile: then that stands, and the next report judges anew.
+   * two stands, but for two cases. A client that was forgotten meanwhile stays so: whatever the judgement saw was
+   * before. And one that another scorer has let go stays free if the judgement only kept the tier that it found (no
+   * `since` of it is later than the found one); the next report judges anew. A judgement that saw an offence in its
+   * window stands, though the release was written first: the client may go quiet, and nobody would judge it again.
    */
   hold(held: readonly Held[]): Promise<void>;
   /** Raises the generation, to at least `floor`, and applies and keeps `changes`. */

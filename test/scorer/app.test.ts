@@ -2,50 +2,14 @@
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
 import type { FastifyInstance, InjectOptions } from 'fastify';
-import { makeApp } from '../../scorer/app.ts';
-import { Metrics } from '../../scorer/metrics.ts';
-import type { Model } from '../../scorer/model.ts';
 import type { WireVerdict } from '../../scorer/schemas.ts';
 import type { Change } from '../../scorer/store/store.ts';
-import { Service } from '../../scorer/service.ts';
-import { MemoryStore } from '../../scorer/store/memory.ts';
-import { fakeModel } from './models.ts';
+import { SECRET, fakeApp } from './fake_app.ts';
 
-const SECRET = 'a'.repeat(64);
 let app: FastifyInstance;
 
 before(async () => {
-  const memory = new MemoryStore({ holds: [120, 600], clients: 1000 });
-  const metrics = new Metrics();
-  const manifest = {} as Model['manifest'];
-  const model: Model = {
-    ...fakeModel(),
-    version: 'abc',
-    backend: 'wasm',
-    nativeFailure: 'no libtensorflow.so.2',
-    compiled: true,
-    manifest,
-    close: () => undefined,
-  };
-  const service = new Service({
-    store: memory,
-    memory,
-    metrics,
-    model: () => model,
-    tiers: ['fast', 'standard', 'slow'],
-    defaultTier: 'standard',
-    margin: 0.05,
-    holds: [120, 600],
-    log: { warn: () => undefined },
-  });
-  app = await makeApp({
-    service,
-    metrics,
-    secret: SECRET,
-    hosts: ['scorer'],
-    trustedProxies: ['10.0.0.0/8'],
-    refusal: () => undefined,
-  });
+  app = await fakeApp();
 });
 after(() => app.close());
 
@@ -53,7 +17,7 @@ after(() => app.close());
 interface Json {
   verdicts: WireVerdict[];
   changes: Change[];
-  error: { code: string; field?: string };
+  error: { code: string; field?: string; message: string };
   window: { hits: [number, number][]; counts: Record<string, number>; distinct: Record<string, number> };
   explain: { feature: string; value: number; effect: number }[];
   score: number;
@@ -167,6 +131,14 @@ test('what is wrong with a report is said with a code and the field', async () =
     const { status, json } = await post(body);
     assert.deepEqual([status, json.error.code, json.error.field], [400, code, field]);
   }
+});
+
+test('an observation that the scorer does not know is refused with its name, the likely cause and the fix', async () => {
+  const { status, json } = await report([{ ip: '1.2.3.4' }, { ip: '1.2.3.5', errors_499: 1 }]);
+  assert.deepEqual([status, json.error.field], [400, 'clients[1].errors_499']);
+  assert.match(json.error.message, /clients\[1\]\.errors_499.*different config\/observations\.json.*restart/);
+  const other = await post({ sender: 'a/b/c', seq: 1, held: 0, clients: [], more: 1 });
+  assert.equal(other.json.error.message, 'more: is not a known field');
 });
 
 test('what is not JSON, too large or of another type is refused', async () => {
@@ -294,68 +266,6 @@ test('a pin to a tier that does not exist is refused', async () => {
     payload: { changes: [{ ip: '1.2.3.4', pin: 'best' }] },
   });
   assert.deepEqual([status, json.error.code, json.error.field], [400, 'UNKNOWN_TIER', 'changes[0].pin']);
-});
-
-test('forward-auth takes client, method and path from the proxy, counts a hit, and answers with tier and score', async () => {
-  const headers = {
-    host: 'shop.example',
-    origin: 'https://shop.example', // of the user's own request
-    'x-forwarded-for': '6.6.6.6, 192.0.2.40, 10.1.1.1',
-    'x-forwarded-method': 'POST',
-    'x-forwarded-uri': '/login?x=1',
-  };
-  const answer = await get('/auth', { headers });
-  assert.equal(answer.status, 200);
-  assert.deepEqual([answer.headers['x-tier'], typeof answer.headers['x-score']], ['fast', 'string']);
-  const { json } = await get('/score_ip?ip=192.0.2.40');
-  assert.equal(json.requests_60s, 1);
-  assert.deepEqual(json.window.counts, {
-    other_methods: 1,
-    no_referer: 1,
-    pages_no_referer: 1,
-  });
-  assert.equal(Math.round(json.window.distinct['paths'] as number), 1);
-});
-
-test("forward-auth of Envoy (the user's method, no body) and of nginx (X-Original-URI) works", async () => {
-  const envoy = await ask({
-    method: 'DELETE',
-    url: '/auth',
-    headers: { host: 'shop.example', 'x-forwarded-for': '192.0.2.41', 'content-type': 'text/xml' },
-  });
-  assert.equal(envoy.status, 200);
-  const nginx = await get('/auth', {
-    headers: {
-      host: '127.0.0.1',
-      'x-real-ip': '192.0.2.41',
-      'x-original-uri': '/style.css',
-      'x-original-method': 'GET',
-    },
-  });
-  assert.equal(nginx.status, 200);
-  const { json } = await get('/score_ip?ip=192.0.2.41');
-  assert.equal(json.window.counts['assets'], 1);
-  assert.equal(json.window.counts['other_methods'], 1);
-});
-
-test('forward-auth is for proxies that are trusted, and that name a client', async () => {
-  const secret = { authorization: `Bearer ${SECRET}` };
-  const far = await get('/auth', {
-    remoteAddress: '203.0.113.5',
-    headers: { host: 'scorer', 'x-forwarded-for': '1.2.3.4', ...secret },
-  });
-  assert.deepEqual([far.status, far.json.error.code], [403, 'UNTRUSTED_PROXY']);
-  const near = await get('/auth', {
-    remoteAddress: '10.0.0.5',
-    headers: { host: 'scorer', 'x-forwarded-for': '1.2.3.4', ...secret },
-  });
-  assert.equal(near.status, 200);
-  const nobody = await get('/auth');
-  assert.deepEqual([nobody.status, nobody.json.error.code], [400, 'NO_CLIENT']);
-  assert.equal(
-    (await get('/auth', { headers: { host: '127.0.0.1', origin: 'https://example.org' } })).status,
-    403,
-  );
 });
 
 test('/health, /model and /metrics say how it is', async () => {

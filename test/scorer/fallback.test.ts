@@ -149,6 +149,44 @@ test('a flushed Redis gets pins and generation back with the next batch', async 
   assert.deepEqual(await server.client.hgetall('{sg:0}:pins'), { p: 'slow' });
 });
 
+const tierOf = ({ records }: Applied, i = 0): number | undefined =>
+  decode(records[i] as Buffer, HOLDS.length)?.tier;
+
+test('a client that was forgotten, here or by another scorer, stays so when Redis goes', async () => {
+  const { server, store, redis } = await start();
+  const { now } = await store.apply(batch([hit('a', 9), hit('b', 9)]));
+  const slow = { tier: 2, since: [now.s, now.s], found: NOBODY };
+  await store.hold(['a', 'b'].map((key) => ({ key, ...slow })));
+  await store.apply(batch([hit('a'), hit('b')]));
+  await store.change([{ ip: 'a', forget: true }], 0);
+  await redis.change([{ ip: 'b', forget: true }], 0); // the other scorer
+  await store.apply(batch([]));
+  server.freeze();
+  const applied = await store.apply(batch([hit('a'), hit('b')]));
+  assert.equal(store.mode, 'memory');
+  assert.deepEqual([hits(applied), tierOf(applied)], [1, 0]);
+  assert.deepEqual([hits(applied, 1), tierOf(applied, 1)], [1, 0]);
+});
+
+test('of clients forgotten while Redis is down, Redis is told what was judged after that, and no more', async () => {
+  const { server, store } = await start();
+  server.freeze();
+  const { now } = await store.apply(batch([hit('a'), hit('b')]));
+  const slow = { tier: 2, since: [now.s, now.s] };
+  await store.hold(['a', 'b'].map((key) => ({ key, ...slow, found: NOBODY })));
+  await store.change(
+    ['a', 'b'].map((ip) => ({ ip, forget: true })),
+    0,
+  );
+  const found = decode((await store.look(['a'])).records[0] as Buffer, 2) ?? NOBODY;
+  await store.hold([{ key: 'a', tier: 1, since: [now.s + 59, 0], found }]);
+  await sleep(1100); // Redis is told in another second than memory was
+  server.thaw();
+  await until(() => store.mode === 'redis');
+  const after = await store.look(['a', 'b']);
+  assert.deepEqual([tierOf(after), tierOf(after, 1)], [1, 0]);
+});
+
 test('a full Redis is a Redis that is down', async () => {
   const { server, store, redis } = await start();
   await store.apply(batch([hit('a', 1)]));

@@ -175,6 +175,13 @@ test('a client in the best tier needs no record of that', async () => {
   assert.equal((await one(subject(record([[0, 1]])))).write, undefined);
 });
 
+test('a record that says when its client was forgotten keeps saying so, until the client offends', async () => {
+  const forgotten = { tier: 0, since: [NOW - 5, NOW - 5] };
+  assert.equal((await one(subject(record([[0, 1]], forgotten)))).write, undefined);
+  const { write } = await one(subject(record([[0, STANDARD]], forgotten)));
+  assert.deepEqual([write?.tier, write?.since], [1, [NOW + 59, 0]]);
+});
+
 test('many clients are judged as each alone would be', async () => {
   const subjects = Array.from({ length: 100 }, (_, i) =>
     subject(record([[i % 50, 2 * i]], i % 3 === 0 ? { tier: i % 2, since: [NOW - i, 0] } : {})),

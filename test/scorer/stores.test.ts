@@ -188,13 +188,51 @@ for (const [where, make] of kinds) {
       }
     });
 
-    test('a judgement from before a client was let go, or forgotten, does not bring its tier back', async () => {
+    const slow = { tier: 2, since: [100, 100] };
+    const free = { tier: 0, since: [0, 0] };
+
+    test('a judgement that only kept a tier does not bring it back when another has let the client go', async () => {
       const key = fresh();
-      const slow = { tier: 2, since: [100, 100] };
       await store.hold([{ key, ...slow, found: NOBODY }]);
-      await store.hold([{ key, tier: 0, since: [0, 0], found: slow }]);
-      await store.hold([{ key, tier: 2, since: [101, 101], found: slow }]);
-      assert.deepEqual(await standing(key), { tier: 0, since: [0, 0] });
+      await store.hold([{ key, ...free, found: slow }]);
+      await store.hold([{ key, ...slow, found: slow }]);
+      assert.deepEqual(await standing(key), free);
+    });
+
+    test('a judgement that saw a new offence stands, whether a release is written before it or after', async () => {
+      const offended = { tier: 2, since: [780, 770] };
+      for (const order of [
+        [free, offended],
+        [offended, free],
+      ]) {
+        const key = fresh();
+        await store.hold([{ key, ...slow, found: NOBODY }]);
+        for (const one of order) await store.hold([{ key, ...one, found: slow }]);
+        assert.deepEqual(await standing(key), offended);
+      }
+    });
+
+    test('no judgement from before a client was forgotten brings a tier back, active or not', async () => {
+      for (const found of [NOBODY, slow]) {
+        for (const hits of [0, 3]) {
+          const key = fresh();
+          await store.hold([{ key, ...slow, found: NOBODY }]);
+          await store.change([{ ip: key, forget: true }], 0);
+          if (hits > 0) await store.apply(batch([{ key, hits: [[0, hits]], added: {} }]));
+          await store.hold([{ key, tier: 2, since: [1e9, 1e9], found }]);
+          assert.equal(decode((await store.look([key])).records[0] as Buffer, 2)?.tier, 0);
+        }
+      }
+    });
+
+    test('what a client does after it was forgotten is held against it', async () => {
+      const key = fresh();
+      await store.change([{ ip: key, forget: true }], 0);
+      const { records, now } = await store.look([key]);
+      const found = decode(records[0] as Buffer, 2) ?? NOBODY;
+      const offended = { tier: 2, since: [now.s + 59, now.s + 50] };
+      await store.hold([{ key, ...offended, found }]);
+      assert.deepEqual(await standing(key), offended);
     });
 
     test('a tier outlives a record that was lost', async () => {
@@ -323,11 +361,40 @@ test('a record expires after the window, a held one after its hold', async () =>
   assert.ok((await server.client.ttl(redis.key(key))) > 600);
 });
 
+test('Redis knows a forgotten client for as long as a gateway may name its tier, active or not', async () => {
+  const key = fresh();
+  await redis.change([{ ip: key, forget: true }], 0);
+  const quiet = await server.client.ttl(redis.key(key));
+  assert.ok(quiet > 590 && quiet <= 600, `${quiet} s`);
+  await redis.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
+  const active = await server.client.ttl(redis.key(key));
+  assert.ok(active > 590 && active <= 601, `${active} s`);
+});
+
 test('a record of nonsense is begun anew', async () => {
   const key = fresh();
   await server.client.set(redis.key(key), 'nonsense of some length');
   const applied = await redis.apply(batch([{ key, hits: [[0, 2]], added: { heads: 1 } }]));
   assert.equal(hitsOf(windowIn(applied)), 2);
+});
+
+test('when the wall clock steps, a batch lands in its second, and the clock learned from Redis goes on', async (t) => {
+  for (const step of [-600_000, 600_000]) {
+    const key = fresh();
+    const { now } = await redis.look([key]);
+    const real = Date.now;
+    t.mock.method(Date, 'now', () => real() + step);
+    const clock = redis.nowMs();
+    const applied = await redis.apply(batch([{ key, hits: [[0, 3]], added: {} }]));
+    t.mock.reset();
+    assert.deepEqual(windowIn(applied).hits, [[0, 3]], `${step} ms`);
+    assert.ok(Math.abs(clock - (1000 * now.s + now.ms)) < 1000, `${step} ms`);
+  }
+});
+
+test('until Redis has answered, its clock is taken to be ours', () => {
+  const unasked = new RedisStore({ url: 'redis://127.0.0.1:1', holds: HOLDS });
+  assert.ok(Math.abs(unasked.nowMs() - Date.now()) < 1000);
 });
 
 test('after SCRIPT FLUSH the next batch counts', async () => {
@@ -370,4 +437,17 @@ test('the memory store lets idle clients go, held ones after their hold', async 
     (await memory.look(['a', 'b'])).records.map((r) => r.length > 0),
     [false, false],
   );
+});
+
+test('the memory store knows a forgotten client for as long as a gateway may name its tier, active or not', async () => {
+  let now = 1_000_000;
+  const memory = new MemoryStore({ holds: HOLDS, clients: 10, clock: () => now * 1000 });
+  const forget = ['a', 'b'].map((ip) => ({ ip, forget: true }) as const);
+  await memory.change(forget, 0);
+  await memory.apply(batch([{ key: 'b', hits: [[0, 1]], added: {} }]));
+  const known = async () => (await memory.look(['a', 'b'])).records.map((record) => decode(record, 2)?.tier);
+  now += 599;
+  assert.deepEqual(await known(), [0, 0]);
+  now += 1;
+  assert.deepEqual(await known(), [undefined, undefined]);
 });
