@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
-import { checkNode, ensureNpmPackages, ensureSystemPackages, root } from './setup.mjs';
+import { checkNode, ensureNpmPackages, ensureSystemPackages, root, TEST_PROGRAMS } from './setup.mjs';
 
 // Tests that start whole systems measure times: one file at a time, after all others.
 const ALONE = ['test/integration/', 'test/launch/'];
@@ -107,7 +107,7 @@ function describe(error) {
 const typeOf = (error) => (error && 'failureType' in error ? error.failureType : null);
 
 checkNode();
-await ensureSystemPackages(true);
+await ensureSystemPackages(TEST_PROGRAMS);
 await ensureNpmPackages();
 // The runner starts one Node for each file; this is how they learn to read TypeScript.
 process.env['NODE_OPTIONS'] =
