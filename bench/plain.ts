@@ -36,3 +36,28 @@ export function plainConf(rendered: string): string {
   }
   return routed;
 }
+
+/** The least that a proxy can be, to compare with: no realip, no maps, nginx's own log format. */
+export function minimalConf(folder: string, port: number, backend: number): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  return `pid "${folder}/nginx.pid";
+error_log "${folder}/error.log" warn;
+events { worker_connections 4096; }
+http {
+  ${temporary.map((name) => `${name}_temp_path "${folder}/tmp/${name}";`).join('\n  ')}
+  access_log "${folder}/access.log" combined buffer=64k flush=1s;
+  keepalive_requests 100000;
+  upstream backend { server 127.0.0.1:${backend}; keepalive 64; }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://backend;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }
+  }
+}
+`;
+}

@@ -10,7 +10,7 @@ import { root } from '../config/paths.ts';
 import { parseConfig } from '../config/read.ts';
 import { renderTexts } from '../config/render.ts';
 import type { Config, Overrides } from '../config/schema.ts';
-import { findNginx, findRedis, type Nginx } from '../launch/find.mjs';
+import { findNginx, findRedis, which, type Nginx } from '../launch/find.mjs';
 import { nginxArguments } from '../launch/parts.ts';
 import { chooseUser, type User } from '../launch/user.ts';
 import { Part } from '../test/harness/gateway.ts';
@@ -26,9 +26,13 @@ export const PORTS = {
 } as const;
 
 const cores = availableParallelism();
-/** taskset's words for the gateway's core and for everything else's; none on a machine with one core. */
-export const GATEWAY_CORE = cores < 2 ? [] : ['taskset', '-c', String(cores - 1)];
-export const OTHER_CORES = cores < 2 ? [] : ['taskset', '-c', cores === 2 ? '0' : `0-${cores - 2}`];
+/** What ends a process when this one is gone, however it went: see launch/supervise.ts. */
+const WITH_US = which('setpriv') === null ? [] : ['setpriv', '--pdeathsig', 'TERM'];
+const pinned = (list: string): string[] => (cores < 2 ? [] : ['taskset', '-c', list]);
+/** Words before the command of a process that is to have any core, the gateway's core, or the other ones. */
+export const ANY_CORE = WITH_US;
+export const GATEWAY_CORE = [...WITH_US, ...pinned(String(cores - 1))];
+export const OTHER_CORES = [...WITH_US, ...pinned(cores === 2 ? '0' : `0-${cores - 2}`)];
 
 export interface NginxOptions {
   /** Makes another proxy of the rendered nginx.conf. */
