@@ -1,4 +1,5 @@
 /** What the gateway and the scorer say of themselves. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 
 export interface GatewayMetrics {
@@ -21,6 +22,19 @@ export async function gatewayMetrics(config: Config): Promise<GatewayMetrics> {
     found.tiers[tier] = (found.tiers[tier] ?? 0) + Number(n);
   }
   return found;
+}
+
+/** Waits until every hit has been reported and every client's verdict has come. */
+export async function drained(config: Config, within = 15_000): Promise<void> {
+  const ends = Date.now() + within;
+  for (;;) {
+    const { value } = await gatewayMetrics(config);
+    const left = value('scoregate_unreported_hits');
+    if (left === 0) break;
+    if (Date.now() > ends) throw new Error(`${left} hits are still unreported after ${within / 1000} s`);
+    await sleep(100);
+  }
+  await sleep(500); // the answer to the last report
 }
 
 /** One figure of the scorer's. */

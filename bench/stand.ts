@@ -25,6 +25,9 @@ export const PORTS = {
   backends: [17020, 17021, 17022],
 } as const;
 
+/** Under valgrind nginx needs seconds to start, on a busy machine many. */
+const READY_WITHIN_MS = 60_000;
+
 const cores = availableParallelism();
 /** What ends a process when this one is gone, however it went: see launch/supervise.ts. */
 const WITH_US = which('setpriv') === null ? [] : ['setpriv', '--pdeathsig', 'TERM'];
@@ -70,7 +73,7 @@ export class Stand {
   ): Promise<Part> {
     const part = new Part(name, command, port, environment);
     this.#parts.push(part);
-    await part.start();
+    await part.start(READY_WITHIN_MS);
     return part;
   }
 
@@ -84,7 +87,7 @@ export class Stand {
   /** A gateway's configuration at `port`, from the defaults of scoregate.yaml: what ships is what is measured. */
   config(folder: string, port: number, overrides: Overrides = {}): Config {
     const names = ['fast', 'standard', 'slow'];
-    return parseConfig('', 'bench', {
+    const base = {
       listen: { port, address: '127.0.0.1' },
       admin: `127.0.0.1:${port + 1}`,
       workers: 1,
@@ -93,8 +96,8 @@ export class Stand {
       scorer: { listen: `127.0.0.1:${port + 2}` },
       redis: `redis://127.0.0.1:${port + 3}`,
       logs: { access: join(folder, 'access.log'), error: join(folder, 'error.log'), stdout: false },
-      ...overrides,
-    });
+    };
+    return parseConfig(stringify(base), 'bench', overrides);
   }
 
   /**
