@@ -9,6 +9,8 @@ import type { Measured } from './measured.ts';
 import { OptionError, parseOptions, USAGE, type Options, type Subject } from './options.ts';
 import { Stand } from './stand.ts';
 import { table, type Row } from './table.ts';
+import { throughput } from './throughput.ts';
+import { stopWrk } from './wrk.ts';
 
 interface Measurement {
   measure: (stand: Stand, options: Options) => Promise<Measured>;
@@ -17,6 +19,7 @@ interface Measurement {
 }
 
 const MEASUREMENTS: Partial<Record<Subject, Measurement>> = {
+  throughput: { measure: throughput, needs: { wrk: 'wrk', haproxy: 'haproxy' } },
   instructions: { measure: instructions, needs: { valgrind: 'valgrind' } },
 };
 
@@ -81,6 +84,7 @@ for (const [signal, code] of [
   ['SIGTERM', 143],
 ] as const) {
   process.once(signal, () => {
+    stopWrk();
     void Promise.resolve(stand?.stop()).finally(() => process.exit(code));
   });
 }
