@@ -3,10 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { root } from '../config/paths.ts';
 import { ensureSystemPackages } from '../launch/setup.mjs';
+import { floods } from './flood.ts';
 import { instructions } from './instructions.ts';
+import { latency } from './latency.ts';
 import { machine } from './machine.ts';
 import type { Measured } from './measured.ts';
 import { OptionError, parseOptions, USAGE, type Options, type Subject } from './options.ts';
+import { scorerAlone } from './scorer.ts';
 import { Stand } from './stand.ts';
 import { table, type Row } from './table.ts';
 import { throughput } from './throughput.ts';
@@ -21,6 +24,9 @@ interface Measurement {
 const MEASUREMENTS: Partial<Record<Subject, Measurement>> = {
   throughput: { measure: throughput, needs: { wrk: 'wrk', haproxy: 'haproxy' } },
   instructions: { measure: instructions, needs: { valgrind: 'valgrind' } },
+  latency: { measure: latency, needs: { wrk: 'wrk', 'nghttp2-client': 'h2load' } },
+  flood: { measure: floods, needs: {} },
+  scorer: { measure: scorerAlone, needs: {} },
 };
 
 let stand: Stand | null = null;

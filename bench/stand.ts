@@ -54,6 +54,7 @@ export class Stand {
   readonly nginx: Nginx;
   readonly user: User | null;
   readonly #parts: Part[] = [];
+  readonly #others: (() => Promise<void>)[] = [];
 
   constructor() {
     const nginx = findNginx();
@@ -75,6 +76,11 @@ export class Stand {
     this.#parts.push(part);
     await part.start(READY_WITHIN_MS);
     return part;
+  }
+
+  /** Remembers to end something that was not started here. */
+  also(stop: () => Promise<void>): void {
+    this.#others.push(stop);
   }
 
   /** A folder for one process, with the subfolder that nginx needs. */
@@ -157,7 +163,7 @@ http {
 
   /** Ends every process and removes the folder. */
   async stop(): Promise<void> {
-    await Promise.all(this.#parts.reverse().map((part) => part.end()));
+    await Promise.all([...this.#others.map((stop) => stop()), ...this.#parts.map((part) => part.end())]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -31,8 +31,10 @@ export function row(
   };
 }
 
-const mark = ({ meets, reaches }: Row): string =>
-  meets === null ? '' : !meets ? 'MISSED' : reaches === false ? 'ok' : 'ok, aim';
+function mark({ meets, reaches }: Row): string {
+  if (meets === false) return 'MISSED';
+  return [meets ? 'ok' : '', reaches ? 'aim' : ''].filter((word) => word !== '').join(', ');
+}
 
 /** The rows in columns as wide as they need. */
 export function table(rows: readonly Row[]): string {
