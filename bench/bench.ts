@@ -8,6 +8,7 @@ import { instructions } from './instructions.ts';
 import { latency } from './latency.ts';
 import { machine } from './machine.ts';
 import type { Measured } from './measured.ts';
+import { memory } from './memory.ts';
 import { OptionError, parseOptions, USAGE, type Options, type Subject } from './options.ts';
 import { scorerAlone } from './scorer.ts';
 import { Stand } from './stand.ts';
@@ -21,12 +22,13 @@ interface Measurement {
   needs: Record<string, string>;
 }
 
-const MEASUREMENTS: Partial<Record<Subject, Measurement>> = {
+const MEASUREMENTS: Record<Subject, Measurement> = {
   throughput: { measure: throughput, needs: { wrk: 'wrk', haproxy: 'haproxy' } },
   instructions: { measure: instructions, needs: { valgrind: 'valgrind' } },
   latency: { measure: latency, needs: { wrk: 'wrk', 'nghttp2-client': 'h2load' } },
   flood: { measure: floods, needs: {} },
   scorer: { measure: scorerAlone, needs: {} },
+  memory: { measure: memory, needs: { wrk: 'wrk' } },
 };
 
 let stand: Stand | null = null;
@@ -34,7 +36,6 @@ let stand: Stand | null = null;
 /** Measures one subject with processes of its own, and writes its JSON. */
 async function measure(subject: Subject, options: Options): Promise<Measured> {
   const found = MEASUREMENTS[subject];
-  if (!found) throw new Error(`${subject} is not measured yet`);
   process.stdout.write(`measuring ${subject} …\n`);
   const started = Date.now();
   stand = new Stand();
@@ -71,7 +72,7 @@ async function main(): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const needs = options.subjects.map((subject) => MEASUREMENTS[subject]?.needs ?? {});
+  const needs = options.subjects.map((subject) => MEASUREMENTS[subject].needs);
   await ensureSystemPackages(Object.assign({}, ...needs) as Record<string, string>);
   const rows: Row[] = [];
   const errors: string[] = [];

@@ -13,6 +13,7 @@ export type PeerName = 'nginx' | 'HAProxy' | 'Scoregate' | 'original';
 export interface Peer {
   name: PeerName;
   port: number;
+  pid: number;
   /** Processor seconds that it has used so far. */
   cpu: () => number;
   /** Empties its access log, which would fill the disk. */
@@ -37,7 +38,7 @@ export async function startPeers(stand: Stand, names: readonly PeerName[]): Prom
 function peer(name: PeerName, port: number, pid: number | undefined, log: string, config?: Config): Peer {
   if (pid === undefined) throw new Error(`${name} has no process`);
   const cpu = (): number => cpuSeconds(pid);
-  return { name, port, cpu, emptyLog: () => truncateSync(log), ...(config ? { config } : {}) };
+  return { name, port, pid, cpu, emptyLog: () => truncateSync(log), ...(config ? { config } : {}) };
 }
 
 async function startPlain(stand: Stand): Promise<Peer> {

@@ -14,6 +14,16 @@ const CLIENTS = 20_480;
 /** Workers that report at the same time, so that the scorer is never idle. */
 const SENDERS = 2;
 
+/** One to three requests since the last report, which was up to a second ago: pairs of age and hits. */
+const SINCE: [number, number][][] = [
+  [[0, 1]],
+  [
+    [0, 1],
+    [1, 2],
+  ],
+  [[0, 2]],
+];
+
 interface Round {
   /** Clients scored per second of wall time, of the scorer's processor time and of Redis's. */
   wall: number;
@@ -29,10 +39,7 @@ async function report(senders: readonly Sender[], seconds: number): Promise<numb
     while (performance.now() < ends) {
       const from = next;
       next = (next + BATCH) % CLIENTS;
-      // One to three requests since the last report, which was up to a second ago.
-      await sender.post(
-        Array.from({ length: BATCH }, (_, i) => browsing(from + i, i % 3 === 0 ? [[0, 1]] : [[0, 1], [1, 2]])), // prettier-ignore
-      );
+      await sender.post(Array.from({ length: BATCH }, (_, i) => browsing(from + i, SINCE[i % 3] ?? [])));
       scored += BATCH;
     }
   };

@@ -1,13 +1,14 @@
 /** Throughput and processor time of the four proxies side by side: interleaved rounds of wrk, medians of each. */
 import type { Config } from '../config/schema.ts';
 import { busySince, coreTimes } from './cpu.ts';
+import { load, makeKnown, sentTo } from './known.ts';
 import type { Measured } from './measured.ts';
 import { drained, gatewayMetrics, scorerMetric, shares, since } from './metrics.ts';
 import type { Options } from './options.ts';
 import { startPeers, type Peer, type PeerName } from './peers.ts';
 import { median, row, times, whole, type Row } from './table.ts';
 import type { Stand } from './stand.ts';
-import { CONNECTIONS, wrk, type WrkResult } from './wrk.ts';
+import { CONNECTIONS, type WrkResult } from './wrk.ts';
 
 /** One turn of one proxy. */
 interface Turn extends WrkResult {
@@ -27,18 +28,6 @@ const LIMITS: Record<number, [number, number]> = {
 };
 const NAMES: readonly PeerName[] = ['nginx', 'HAProxy', 'Scoregate', 'original'];
 
-/** Every request that was sent to Scoregate, as wrk counted them. */
-let sentToScoregate = 0;
-
-async function load(peer: Peer, clients: number, seconds: number, from?: number): Promise<WrkResult> {
-  const result = await wrk({ port: peer.port, clients, seconds, ...(from === undefined ? {} : { from }) });
-  if (peer.name === 'Scoregate') sentToScoregate += result.sent;
-  if (result.errors > 0)
-    throw new Error(`${result.errors} of ${result.sent} requests to ${peer.name} failed; its log says why`);
-  peer.emptyLog();
-  return result;
-}
-
 /** A second to settle, which is not counted, then the turn. */
 async function turn(peer: Peer, clients: number, seconds: number): Promise<Turn> {
   await load(peer, clients, 1);
@@ -47,19 +36,6 @@ async function turn(peer: Peer, clients: number, seconds: number): Promise<Turn>
   const busy = busySince(cores);
   const cpu_us = ((peer.cpu() - cpu) / result.answered) * 1e6;
   return { ...result, rate: result.answered / result.seconds, cpu_us, busy };
-}
-
-/** Requests in order, each client twice, until Scoregate knows all of them and has their verdicts. */
-async function makeKnown(peer: Peer, config: Config, clients: number): Promise<void> {
-  let from = 0;
-  for (let tries = 0; ; tries++) {
-    const known = (await gatewayMetrics(config)).value('scoregate_clients');
-    // The last client of a piece may have been seen once only.
-    if (known >= 0.999 * clients && from >= 2 * clients) break;
-    if (tries > 60) throw new Error(`Scoregate knows ${known} of ${clients} clients, after ${from} requests`);
-    from += (await load(peer, clients, clients > 10_000 ? 5 : 1, from)).answered;
-  }
-  await drained(config);
 }
 
 type Turns = Map<PeerName, Turn[]>;
@@ -80,7 +56,7 @@ async function crowd(
   options: Options,
 ): Promise<Crowd> {
   const scoregate = peers.get('Scoregate');
-  if (scoregate) await makeKnown(scoregate, config, clients);
+  if (scoregate) await makeKnown(scoregate, clients);
   const before = await gatewayMetrics(config);
   const turns: Turns = new Map();
   for (let round = 0; round < options.rounds; round++) {
@@ -141,18 +117,18 @@ function notesOf({ clients, turns, origins, tiers }: Crowd): string[] {
 
 /** What the scorer counted is what wrk sent, or there is a fault in it. */
 async function exact(config: Config): Promise<{ note: string; errors: string[]; counted: number }> {
+  const sent = sentTo('Scoregate');
   await drained(config, 30_000);
   const counted = await scorerMetric(config, 'scoregate_hits_total');
   const lost = (await gatewayMetrics(config)).value('scoregate_lost_hits_total');
-  const same = counted === sentToScoregate;
-  const figures = `wrk sent ${whole(sentToScoregate)} requests, the scorer counted ${whole(counted)}`;
+  const same = counted === sent;
+  const figures = `wrk sent ${whole(sent)} requests, the scorer counted ${whole(counted)}`;
   const error = `counts are not exact: ${figures} (${lost} lost with forgotten clients)`;
   return { note: `  ${figures}${same ? ': exact' : ''}`, errors: same ? [] : [error], counted };
 }
 
 /** Measures throughput with each number of clients, and that every hit was counted. */
 export async function throughput(stand: Stand, options: Options): Promise<Measured> {
-  sentToScoregate = 0;
   await stand.backend();
   const peers = await startPeers(stand, NAMES);
   const config = peers.get('Scoregate')?.config;
@@ -171,7 +147,7 @@ export async function throughput(stand: Stand, options: Options): Promise<Measur
     ],
     data: {
       connections: CONNECTIONS,
-      sent: sentToScoregate,
+      sent: sentTo('Scoregate'),
       counted,
       crowds: crowds.map((one) => ({ ...one, turns: Object.fromEntries(one.turns) })),
     },

@@ -17,7 +17,7 @@ end
 function init(args)
     -- As a browser sends them: without them each request would show signs, and a client that comes back after
     -- half a minute would wait for a verdict.
-    wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0"
+    wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/126.0.0.0"
     wrk.headers["Referer"] = "https://www.example.com/articles/"
     clients, at = tonumber(args[1]), tonumber(args[2])
     for k = 0, clients - 1 do
