@@ -33,5 +33,5 @@ export async function makeKnown(peer: Peer, clients: number): Promise<void> {
       throw new Error(`Scoregate knows ${known} of ${clients} clients after ${from} requests`);
     from += (await load(peer, clients, clients > 10_000 ? 5 : 1, from)).answered;
   }
-  await drained(peer.config);
+  await drained(peer.config, 30_000);
 }
