@@ -14,7 +14,7 @@ export interface Options {
 export const USAGE = `npm run bench -- [${SUBJECTS.join('|')}|all] [OPTION…]
 
   --rounds N    rounds of what is measured by time; figures are medians (default: 5)
-  --seconds S   seconds of each measurement in a round (default: 3)
+  --seconds S   seconds of each measurement in a round (default: 2)
   --help        this text`;
 
 /** An error of the command line; the message says what would be right. */
@@ -34,7 +34,7 @@ export function parseOptions(args: readonly string[]): Options | null {
   return {
     subjects: found ? [found] : SUBJECTS,
     rounds: whole('--rounds', values.rounds ?? '5', 50),
-    seconds: whole('--seconds', values.seconds ?? '3', 60),
+    seconds: whole('--seconds', values.seconds ?? '2', 60),
   };
 }
 
