@@ -72,12 +72,12 @@ async function startOriginal(stand: Stand): Promise<Peer> {
   const script = join(root, 'bench/original.lua');
   const change = (rendered: string): string =>
     rendered
-      .replace(/^ *(?:init_by_lua_file|init_worker_by_lua_file|log_by_lua_file) .*;\n/gm, '')
+      .replace(/^ *(?:init_by_lua_block|init_worker_by_lua_block|log_by_lua_block) .*\n/gm, '')
       .replace(
-        /^( *)access_by_lua_file .*;$/m,
+        /^( *)access_by_lua_block .*$/m,
         `$1set $bench_scorer ${PORTS.original + 2};\n$1access_by_lua_file "${script}";`,
       )
-      .replace(/content_by_lua_file [^;]*;/g, 'return 404;');
+      .replace(/content_by_lua_block .*$/gm, 'return 404;');
   const part = await stand.gateway('the original design', config, folder, { change });
   return peer('original', PORTS.original, part.process?.pid, config.logs.access, config);
 }

@@ -4,8 +4,7 @@
  */
 
 /** Directives that are about Lua: each is one line of the rendering. */
-const LUA =
-  /^ *(?:lua_\w+|init_by_lua_file|init_worker_by_lua_file|access_by_lua_file|log_by_lua_file|content_by_lua_file|env) .*;\n/gm;
+const LUA = /^ *(?:lua_\w+|env|\w+_by_lua_block) .*\n/gm;
 
 /** The variables of a verdict, and the maps that make them fit for a log line or a header. */
 const VERDICT = /^ *set \$\w+ .*;\n|^ *map \$(?:score|wait_ms) [^}]*\}\n/gm;

@@ -60,7 +60,7 @@ export class Stand {
     const nginx = findNginx();
     if (!nginx) throw new Error('no nginx with Lua; run npm test, which installs it');
     this.nginx = nginx;
-    this.user = chooseUser([join(root, 'lua/access.lua')]).user;
+    this.user = chooseUser([join(root, 'lua/scoregate/gateway.lua')]).user;
     this.folder = mkdtempSync(join(tmpdir(), 'scoregate-bench-'));
     chmodSync(this.folder, 0o755);
   }

@@ -82,6 +82,6 @@ lua_code_cache on;
 lua_socket_log_errors off;
 # Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind.
 lua_shared_dict scoregate 4m;
-init_by_lua_file ${quoted(join(root, 'lua/init.lua'))};
-init_worker_by_lua_file ${quoted(join(root, 'lua/init_worker.lua'))};`;
+init_by_lua_block { require("scoregate.gateway").init() }
+init_worker_by_lua_block { require("scoregate.gateway").init_worker() }`;
 }

@@ -13,7 +13,7 @@ export function adminServer(config: Config, place: Place): string {
   if (!admin) throw new Error(`admin is not HOST:PORT: ${config.admin}`);
   const host = isIP(admin.host) === 6 ? `[${admin.host}]` : admin.host;
   const names = [...new Set(['localhost', '127.0.0.1', '[::1]', host])].map((name) => `"${name}"`);
-  const content = `content_by_lua_file ${quoted(join(root, 'lua/admin.lua'))};`;
+  const content = `content_by_lua_block { require("scoregate.metrics").serve() }`;
   return `server {
   # A foreign Host is a web page that has pointed its name at this machine (DNS rebinding).
   listen ${host}:${admin.port} default_server;

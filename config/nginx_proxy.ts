@@ -107,8 +107,9 @@ export function publicServer(config: Config, place: Place): string {
   listen ${options.join(' ')};
   server_name _;
 ${indent(verdict(config).join('\n'))}
-  access_by_lua_file ${quoted(join(root, 'lua/access.lua'))};
-  log_by_lua_file ${quoted(join(root, 'lua/log.lua'))};
+  # Blocks and no require(): a file's name, and a module's, would be looked up for every request.
+  access_by_lua_block { package.loaded["scoregate.gateway"].access() }
+  log_by_lua_block { package.loaded["scoregate.gateway"].log() }
   location / {
     # What goes wrong with single requests is for the file only; standard error says what happened once.
     ${errorLog(config, place)}

@@ -1,4 +1,4 @@
--- The path of a request: key, hit, lease, tier. Each phase file calls one function here.
+-- The path of a request: key, hit, lease, tier. Each phase calls one function here (config/nginx_proxy.ts).
 
 local ffi = require "ffi"
 local observations = require "scoregate.observations"
