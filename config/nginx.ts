@@ -64,6 +64,8 @@ keepalive_timeout 75s;
 keepalive_requests 100000;
 # How large a body may be is for the backends to say.
 client_max_body_size 0;
+# A request with what Lua reads and the log line needs more than the 4k of the default: a second block each time.
+request_pool_size 8k;
 client_body_buffer_size 128k;
 # A request that nginx itself refuses (400) never reaches the \`set\` lines.
 uninitialized_variable_warn off;
