@@ -82,8 +82,9 @@ function lua(place: Place): string {
 lua_code_cache on;
 # The gateway says itself, once, that the scorer does not answer; nginx would say so for each connection.
 lua_socket_log_errors off;
-# Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind.
-lua_shared_dict scoregate 4m;
+# Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind: of about
+# 200,000 clients, when limits are changed while the scorer is down. Of one size always: nginx would begin a new one.
+lua_shared_dict scoregate 32m;
 init_by_lua_block { require("scoregate.gateway").init() }
 init_worker_by_lua_block { require("scoregate.gateway").init_worker() }`;
 }
