@@ -26,6 +26,8 @@ export interface KerasFile {
   model: ModelConfig;
   /** @param names of the layer's weights, in the order in which Keras makes them */
   weights(layer: Stored, names: readonly string[]): (Weight | undefined)[];
+  /** No weights after it. */
+  close(): void;
 }
 
 /** How the weights of a layer are found: .h5 has them by its name, .keras by its class and a number. */
@@ -63,6 +65,7 @@ async function readH5(file: string, bytes: Uint8Array): Promise<KerasFile> {
   return {
     file,
     bytes,
+    close: hdf5.close,
     version: hdf5.text('', 'keras_version') ?? hdf5.text('model_weights', 'keras_version') ?? '2',
     model: parse(config, `${file}, model_config`),
     weights: ({ name }, names) => {
@@ -94,6 +97,7 @@ async function readArchive(file: string, bytes: Uint8Array): Promise<KerasFile> 
   return {
     file,
     bytes,
+    close: hdf5.close,
     version: String(metadata['keras_version'] ?? '3'),
     model: parse(text('config.json'), `${file}, config.json`),
     weights: (layer, names) => {

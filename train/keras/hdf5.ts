@@ -3,7 +3,7 @@ import h5wasm from 'h5wasm';
 import { KerasError } from './error.ts';
 
 const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
-const INSIDE = '/model.h5';
+let opened = 0;
 
 export interface Weight {
   shape: number[];
@@ -17,6 +17,8 @@ export interface Hdf5 {
   paths(group: string): string[];
   /** @throws KerasError if what is there is not an array of float32 or float64 */
   weight(path: string): Weight | undefined;
+  /** No call after it. */
+  close(): void;
 }
 
 /** @param file how errors name it */
@@ -26,8 +28,9 @@ export async function openHdf5(bytes: Uint8Array, file: string): Promise<Hdf5> {
   if (!SIGNATURE.equals(bytes.subarray(0, SIGNATURE.length)))
     throw new KerasError(file, 'is not HDF5', again);
   const { FS } = await h5wasm.ready;
-  FS.writeFile(INSIDE, bytes);
-  const root = new h5wasm.File(INSIDE, 'r');
+  const inside = `/${(opened += 1)}.h5`; // a name that is open already would give the file that was opened before
+  FS.writeFile(inside, bytes);
+  const root = new h5wasm.File(inside, 'r');
   if (root.file_id < 0n) throw new KerasError(file, 'is broken HDF5, perhaps cut off', again);
   const at = (path: string): ReturnType<typeof root.get> => {
     const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
@@ -37,6 +40,10 @@ export async function openHdf5(bytes: Uint8Array, file: string): Promise<Hdf5> {
     return group instanceof h5wasm.Group && group.keys().includes(name) ? group.get(name) : null;
   };
   return {
+    close: () => {
+      root.close();
+      FS.unlink(inside);
+    },
     text: (path, attribute) => {
       const owner = path === '' ? root : at(path);
       const value = owner && 'attrs' in owner ? owner.attrs[attribute]?.value : undefined;
