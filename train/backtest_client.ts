@@ -2,6 +2,7 @@
  * A client as the gateway holds it: what lua/scoregate/lease.lua and clients.lua do, on the virtual clock. One gateway,
  * no pins, and no change of model meanwhile, so the parts about those are not here.
  */
+import type { Verdict } from '../scorer/judge.ts';
 import type { Lease } from '../scorer/lease.ts';
 import { SIGNS, type Added } from '../scorer/observations.ts';
 import type { Kept } from './backtest_scorer.ts';
@@ -121,4 +122,17 @@ export function nearlySpent(c: Client, ordinal: number): boolean {
     c.errors >= taken.errors + Math.ceil(lease.errors * 0.75) ||
     c.signs >= taken.signs + Math.ceil(lease.signs * 0.75)
   );
+}
+
+/** Gives the client a verdict, whose lease is not known yet. The report was taken just now: nothing is charged to it. */
+export function grant(c: Client, verdict: Verdict, now: number): void {
+  c.tier = verdict.tier;
+  c.score = verdict.score;
+  c.held = verdict.origin === 'held';
+  c.verdictAt = now;
+  c.untilMs = now + verdict.lease.ttl_ms;
+  c.taken = { hits: c.hits, errors: c.errors, signs: c.signs };
+  c.lease = NOTHING;
+  c.exact = false;
+  c.cut = false;
 }

@@ -3,7 +3,7 @@
  * scorer that answers at once. So no wait runs out, nobody gets the default tier, and what would share one refresh in a
  * burst asks each by itself.
  */
-import type { Judging } from '../scorer/judge.ts';
+import type { Judging, Verdict } from '../scorer/judge.ts';
 import { observe, observeEnd } from '../scorer/observations.ts';
 import type { Lines } from '../scorer/tier.ts';
 import * as client from './backtest_client.ts';
@@ -169,19 +169,7 @@ export class BacktestGateway {
       s: Math.floor(now / 1000),
       ms: Math.floor(now % 1000),
     });
-    for (let i = 0; i < batch.length; i++) {
-      const c = batch[i] as Client;
-      const verdict = verdicts[i] as (typeof verdicts)[number];
-      c.tier = verdict.tier;
-      c.score = verdict.score;
-      c.held = verdict.origin === 'held';
-      c.verdictAt = now;
-      c.untilMs = now + verdict.lease.ttl_ms;
-      c.taken = { hits: c.hits, errors: c.errors, signs: c.signs };
-      c.lease = UNKNOWN;
-      c.exact = false;
-      c.cut = false;
-    }
+    batch.forEach((c, i) => client.grant(c, verdicts[i] as Verdict, now));
   }
 
   /** Finds out as much of a client's lease as its counters have come to need. */
@@ -194,8 +182,6 @@ export class BacktestGateway {
     c.exact = known.exact;
   }
 }
-
-const UNKNOWN = { hits: 0, errors: 0, signs: 0, ttl_ms: 0 };
 
 const settle = (c: Client, origin: Origin): Routed => ({
   tier: c.tier,

@@ -39,6 +39,7 @@ export interface Told {
 
 /** Steps by which a lease is found out: as far as somebody needs to know. */
 const STEPS = [8, 64, 512];
+const AT_LEAST = new Map(STEPS.map((n) => [n, { hits: n, errors: n, signs: n, ttl_ms: 1 }]));
 
 /** Scores of a model of one feature are computed once for each whole value: there are few. */
 export function remembering(model: Judging): Judging {
@@ -113,7 +114,7 @@ export class BacktestScorer {
 
   /**
    * The lease that judge() would have granted at second `now`, at least as far as `need` of anything goes.
-   * @returns null where it holds for more than `most` of everything, which is all there was to know
+   * @returns its counts, or where not `exact`, counts that it has at least
    */
   async lease(
     kept: Kept,
@@ -132,7 +133,7 @@ export class BacktestScorer {
       const questions = hitsOnly(names)
         ? [question]
         : [question, ...worseQuestions(window, names, line, step)];
-      if (await this.#allHold(questions, step)) return { lease: lease(step, step, step, 1), exact: false };
+      if (await this.#allHold(questions, step)) return { lease: AT_LEAST.get(step) as Lease, exact: false };
     }
     const [hits = 0] = await search(this.#model, [question]);
     const [errors = hits, signs = hits] = hitsOnly(names)

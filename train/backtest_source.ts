@@ -64,7 +64,10 @@ async function* merged(files: readonly string[], summary: LogSummary): AsyncGene
     let [first] = readers as [Reader];
     for (const reader of readers) if (timeOf(reader) < timeOf(first)) first = reader;
     const others = readers.filter((reader) => reader !== first);
-    const until = others.reduce((least, reader) => Math.min(least, timeOf(reader)), Infinity);
+    // Of equal times the log that was named first comes first, wherever the pieces that are read end.
+    const before = readers.indexOf(first);
+    let until = Infinity;
+    others.forEach((reader, i) => (until = Math.min(until, timeOf(reader) - (i < before ? 1e-4 : 0))));
     const from = first.at;
     while (first.at < first.batch.length && timeOf(first) <= until) first.at++;
     yield first.batch.slice(from, first.at);
