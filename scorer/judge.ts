@@ -151,16 +151,18 @@ function verdict(
   lines: Lines,
   now: Moment,
 ): Verdict {
-  const common = {
+  const pinned = subject.pin >= 0;
+  const whole: Verdict = {
     key: subject.key,
     score: Math.round(score * 1e6) / 1e6,
+    tier: pinned ? subject.pin : after.tier,
     requests_60s: hitsOf(window),
     lease: granted,
     improvesMs: improvesIn(after, lines, now),
   };
-  if (subject.pin >= 0) return { ...common, tier: subject.pin, origin: 'pinned' };
-  if (after.tier > tierOf(score, lines.thresholds)) return { ...common, tier: after.tier, origin: 'held' };
-  return { ...common, tier: after.tier };
+  if (pinned) whole.origin = 'pinned';
+  else if (after.tier > tierOf(score, lines.thresholds)) whole.origin = 'held';
+  return whole;
 }
 
 /** Whether the record must be told: a client in the best tier that has none written is in the best tier. */

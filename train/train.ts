@@ -6,7 +6,7 @@ import { CLASSES, TARGET, type Labels } from './entry.ts';
 import { evaluate, linesFor, table, worst } from './evaluate.ts';
 import { fit, predict, type Fitted } from './fit.ts';
 import { label } from './label.ts';
-import { entriesOf } from './logs.ts';
+import { entriesOf, reasonsText } from './logs.ts';
 import { USAGE, UsageError, options, type Options } from './options.ts';
 import { simulate, type Traffic } from './simulate.ts';
 import { ofClients, windows, type Samples } from './window.ts';
@@ -14,12 +14,13 @@ import { write } from './write.ts';
 
 async function traffic({ logs, seed }: Options): Promise<Traffic & { data: Record<string, unknown> }> {
   if (logs.length === 0) return { ...simulate(seed), data: { source: 'simulator', seed } };
-  const { entries, summary, left } = await entriesOf(logs);
+  const { entries, summary, left, reasons } = await entriesOf(logs);
   for (const { file, rows, unfit } of summary.files) {
     console.log(`${path.basename(file)}: ${rows} lines${unfit > 0 ? `, ${unfit} that do not fit` : ''}`);
   }
   for (const { file, line, text } of summary.samples)
     console.log(`  ${path.basename(file)}:${line}: ${text}`);
+  if (left > 0) console.log(`left out: ${reasonsText(reasons)}`);
   const data = { source: 'access logs', files: logs.length, lines: summary.rows, unfit: summary.unfit, left };
   return { entries, labels: label(entries), data };
 }
