@@ -37,7 +37,7 @@ end
 --- Wants a verdict about slot `i`, record `c` (under the lock). False when the queue of its class is
 -- full, or when this worker is ending; true when it is queued or under way already.
 function M.ask(class, i, c, now)
-    if class ~= M.ENDED and not urgent then
+    if class ~= M.ENDED then
         urgent = true
         M.wake()
     end
@@ -75,7 +75,6 @@ function M.sleep(seconds)
     if not urgent and M.length() > 0 then
         wake:wait(LINGER_S)
     end
-    urgent = false
 end
 
 --- The next slot that is wanted, or nil.
@@ -89,6 +88,7 @@ function M.next()
             return i
         end
     end
+    urgent = false
     return nil
 end
 

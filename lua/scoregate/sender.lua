@@ -108,7 +108,7 @@ local function try_step()
     else
         breaker.succeeded_late(clock.now())
     end
-    return asks.urgent() or M.current.n == asks.BATCH
+    return asks.urgent() or M.current == none or M.current.n == asks.BATCH
 end
 
 local function orphan()

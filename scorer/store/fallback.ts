@@ -222,10 +222,11 @@ export class FallbackStore implements WindowStore {
       const next = this.#backlog.first();
       const [forget] = this.#forgets;
       // In the order in which they came: hits from before a forget are forgotten too.
-      if (forget !== undefined && forget.at <= (next?.at ?? Infinity)) await this.#tellForget(forget.change);
+      if (this.#pins.length > 0) await this.#tellPins();
+      else if (forget !== undefined && forget.at <= (next?.at ?? Infinity))
+        await this.#tellForget(forget.change);
       else if (next !== undefined) await this.#replay(next);
       else if (this.#held.size > 0) await this.#tellHeld();
-      else if (this.#pins.length > 0) await this.#tellPins();
       else break; // nothing can come between this and the next line
     }
     this.mode = 'redis';
