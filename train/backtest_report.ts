@@ -5,20 +5,10 @@ import { SLACK_S } from './backtest_source.ts';
 import type { Comparison } from './backtest_compare.ts';
 import type { ClientTally, Tally } from './backtest_tally.ts';
 import { isoTime } from './backtest_rows.ts';
+import { columns } from './columns.ts';
 import { reasonsText } from './logs.ts';
 
 const TOP = 20;
-
-/** Columns: the first to the left, the others to the right. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
-}
 
 const share = (n: number, of: number): string => (of === 0 ? '-' : `${((100 * n) / of).toFixed(1)} %`);
 
