@@ -6,13 +6,13 @@ import { judge, type Judging, type Subject, type Verdict } from '../scorer/judge
 import {
   hitsOnly,
   hitsQuestion,
-  lease,
+  leases,
   longest,
   shortest,
   worseQuestions,
   type Lease,
 } from '../scorer/lease.ts';
-import { search, type Question } from '../scorer/search.ts';
+import type { Question } from '../scorer/search.ts';
 import type { Added } from '../scorer/observations.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
 import { keptFor } from '../scorer/store/standing.ts';
@@ -135,11 +135,8 @@ export class BacktestScorer {
         : [question, ...worseQuestions(window, names, line, step)];
       if (await this.#allHold(questions, step)) return { lease: AT_LEAST.get(step) as Lease, exact: false };
     }
-    const [hits = 0] = await search(this.#model, [question]);
-    const [errors = hits, signs = hits] = hitsOnly(names)
-      ? []
-      : await search(this.#model, worseQuestions(window, names, line, hits));
-    return { lease: lease(hits, errors, signs, 1), exact: true };
+    const [found] = await leases(this.#model, [{ window, line, ttl_ms: 1 }]);
+    return { lease: found as Lease, exact: true };
   }
 
   /** Whether the answer to each question is `n` at least. */
