@@ -34,6 +34,11 @@ function M.under_way(c, now)
     return now < c.refresh_until
 end
 
+--- Says that one is.
+function M.begin(c, now)
+    c.refresh_until = now + LOCK_MS
+end
+
 --- Wants a verdict about slot `i`, record `c` (under the lock). False when the queue of its class is
 -- full, or when this worker is ending; true when it is queued or under way already.
 function M.ask(class, i, c, now)
@@ -41,7 +46,7 @@ function M.ask(class, i, c, now)
         urgent = true
         M.wake()
     end
-    if now < c.refresh_until then
+    if M.under_way(c, now) then
         return true
     end
     if ngx.worker.exiting() then
@@ -52,7 +57,7 @@ function M.ask(class, i, c, now)
         clients.shared.asks_refused = clients.shared.asks_refused + 1
         return false
     end
-    c.refresh_until = now + LOCK_MS
+    M.begin(c, now)
     q[(q.first + q.n - 1) % settings.queue + 1] = i
     q.n = q.n + 1
     if M.length() == 1 then

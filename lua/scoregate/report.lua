@@ -31,7 +31,7 @@ local function add(batch, i, now)
         return -- forgotten meanwhile
     end
     clients.take(c, batch.taken[batch.n])
-    c.refresh_until = now + settings.wait_ms + 2 * settings.timeout_ms
+    asks.begin(c, now)
     batch.slot[batch.n] = i
     batch.n = batch.n + 1
 end
@@ -123,20 +123,19 @@ end
 local counts, sums, bitmaps = of_kind("count"), of_kind("sum"), of_kind("bitmap")
 local uint32_p, double_p, int32_p = ffi.typeof("uint32_t *"), ffi.typeof("double *"), ffi.typeof("int32_t *")
 
+local function put_numbers(found, record, pointer)
+    for k = 1, found.n do
+        local n = cast(pointer, record + found[k].offset)[0]
+        if n ~= 0 then
+            body:put(found[k].label, n)
+        end
+    end
+end
+
 local function put_observations(c)
-    local record = ffi.cast("char *", c)
-    for k = 1, counts.n do
-        local n = cast(uint32_p, record + counts[k].offset)[0]
-        if n ~= 0 then
-            body:put(counts[k].label, n)
-        end
-    end
-    for k = 1, sums.n do
-        local n = cast(double_p, record + sums[k].offset)[0]
-        if n ~= 0 then
-            body:put(sums[k].label, n)
-        end
-    end
+    local record = cast("char *", c)
+    put_numbers(counts, record, uint32_p)
+    put_numbers(sums, record, double_p)
     for k = 1, bitmaps.n do
         local half = cast(int32_p, record + bitmaps[k].offset)
         if half[0] ~= 0 or half[1] ~= 0 then
