@@ -1,10 +1,8 @@
 /** The admin server's part of nginx.conf. */
 import { isIP } from 'node:net';
-import { join } from 'node:path';
 import { endpoint } from './formats.ts';
 import { errorLog } from './nginx_log.ts';
-import { quoted, type Place } from './nginx_place.ts';
-import { root } from './paths.ts';
+import type { Place } from './nginx_place.ts';
 import type { Config } from './schema.ts';
 
 /** Metrics and status: for programs on this machine, so neither other addresses nor web pages get an answer. */

@@ -1,9 +1,7 @@
 /** The public server's part of nginx.conf: who the client is, who serves its tier, what the backend is told. */
 import { isIP } from 'node:net';
-import { join } from 'node:path';
 import { errorLog } from './nginx_log.ts';
-import { indent, quoted, type Place } from './nginx_place.ts';
-import { root } from './paths.ts';
+import { indent, type Place } from './nginx_place.ts';
 import type { Config, Tier } from './schema.ts';
 
 /** Takes the client's address from trusted proxies, and from nobody else. */
