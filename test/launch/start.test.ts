@@ -51,15 +51,15 @@ test('npm start is ready within 10 s, says what runs where, serves, and is gone 
     ]) {
       assert.ok(launcher.output.includes(text), text);
     }
-    const answer = await fetch('http://127.0.0.1:15340/page');
+    const answer = await fetch('http://127.0.0.1:15340/echo/page');
     assert.equal(answer.status, 200);
     assert.match(answer.headers.get('x-tier') ?? '', /^(fast|standard)$/);
     await answer.text();
     const look = await fetch('http://127.0.0.1:15342/score_ip?ip=127.0.0.1');
     assert.equal(look.status, 200);
     await look.text();
-    await launcher.says('"uri":"/page"');
-    assert.match(readFileSync(join(launcher.run, 'access.log'), 'utf8'), /"uri":"\/page"/);
+    await launcher.says('"uri":"/echo/page"');
+    assert.match(readFileSync(join(launcher.run, 'access.log'), 'utf8'), /"uri":"\/echo\/page"/);
     if (process.getuid?.() === 0) {
       const roots = launcher.processes().filter(([pid]) => owner(pid) === 0);
       assert.match(roots.map(([, command]) => command).join('\n'), /^nginx: master process [^\n]*$/);
@@ -119,7 +119,7 @@ function traffic(port: number): { stop: () => Promise<{ answered: number; failed
   let running = true;
   const ask = (mayRetry: boolean): Promise<void> =>
     new Promise((resolve) => {
-      const options = { port, host: '127.0.0.1', agent: mayRetry ? agent : false, path: '/t' } as const;
+      const options = { port, host: '127.0.0.1', agent: mayRetry ? agent : false, path: '/echo/t' } as const;
       const sent = request(options, (response) => {
         response.resume();
         response.on('end', () => {

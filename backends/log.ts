@@ -1,0 +1,62 @@
+/** The access log of a node: one JSON object a line, with the names that the gateway's log has for the same things. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { pino } from 'pino';
+
+export interface LogOptions {
+  stdout: boolean;
+  /** null: none. */
+  file: string | null;
+}
+
+export type AccessLog = (request: FastifyRequest, reply: FastifyReply) => void;
+
+/**
+ * A write of at most PIPE_BUF bytes (4,096 on Linux, pipe(7)) is never mixed with another process's, and all nodes share
+ * one standard output: what clients send may make a line no longer.
+ */
+const MOST_TEXT = 1000;
+
+/** Characters that wait for a full disk to have room again; what comes after them is lost. */
+const MOST_KEPT = 2 ** 20;
+/** nginx's status for a client that left before its answer. */
+const LEFT = 499;
+
+/** Opens the log. @throws Error with the file when it cannot be written to */
+export function openLog(name: string, { stdout, file }: LogOptions): AccessLog {
+  const targets = [...(stdout ? [1] : []), ...(file === null ? [] : [file])];
+  // Written at once: a node that is killed has logged what it answered.
+  const open = targets.map((dest) => pino.destination({ dest, sync: true, mkdir: true, maxLength: MOST_KEPT }));
+  let said = false;
+  const failed = (error: Error): void => {
+    if (!said) console.error(`${name}: the access log cannot be written (${error.message}); lines are lost`);
+    said = true;
+  };
+  for (const target of open) target.on('error', failed);
+  return (request, reply) => {
+    if (open.length === 0) return;
+    const line = `${JSON.stringify(fields(name, request, reply))}\n`;
+    for (const target of open) target.write(line);
+  };
+}
+
+function fields(name: string, { headers, raw, method, url }: FastifyRequest, reply: FastifyReply): object {
+  const now = new Date();
+  const peer = raw.socket.remoteAddress ?? '';
+  const text = (value: unknown): string => String(value ?? '').slice(0, MOST_TEXT);
+  return {
+    time: now.toISOString(),
+    timestamp: now.getTime() / 1000,
+    served_by: name,
+    // The gateway writes X-Real-IP anew; whoever asks a node directly may write anything.
+    client: text(headers['x-real-ip'] ?? peer),
+    peer,
+    method,
+    uri: text(url),
+    protocol: `HTTP/${raw.httpVersion}`,
+    status: reply.raw.writableFinished ? reply.statusCode : LEFT,
+    bytes: method === 'HEAD' ? 0 : Number(reply.getHeader('content-length') ?? 0),
+    duration_s: Math.round(reply.elapsedTime) / 1000,
+    referer: text(headers.referer),
+    user_agent: text(headers['user-agent']),
+  };
+}
