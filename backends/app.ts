@@ -1,5 +1,5 @@
 /** The demo application as a Fastify instance that does not listen yet: its routes are one file each. */
-import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import { maxHeaderSize, STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, {
   type FastifyError,
@@ -31,8 +31,8 @@ export interface BackendOptions {
   log: AccessLog;
 }
 
-/** The longest that reais may be written; beyond it Fastify itself would say 404. */
-const MOST_PARAMETER = 1000;
+/** As long as Node lets a request's head be: a long number is refused as one, not as an unknown address. */
+const MOST_PARAMETER = maxHeaderSize;
 /** For everything but the page: what is no page loads and runs nothing. */
 const POLICY = "default-src 'none'; frame-ancestors 'none'";
 

@@ -42,25 +42,22 @@ export async function controlRoutes(app: FastifyInstance, state: NodeState, guar
     closed.addHook('onRequest', async (request) => guard.requireDirect(request));
     // JSON, whatever it is called: curl -d says that it is a form.
     closed.removeAllContentTypeParsers();
-    closed.addContentTypeParser(
-      '*',
-      { parseAs: 'string', bodyLimit: MOST_BYTES },
-      (_request, body, done) => {
-        try {
-          done(null, JSON.parse(String(body)));
-        } catch (error) {
-          const message = `the body is not JSON: ${(error as Error).message}`;
-          done(new DemoError('INVALID_CONTROL', { message, right: RIGHT }));
-        }
-      },
-    );
+    closed.addContentTypeParser('*', { parseAs: 'string', bodyLimit: MOST_BYTES }, (_request, body, done) => {
+      try {
+        done(null, JSON.parse(String(body)));
+      } catch (error) {
+        const message = `the body is not JSON: ${(error as Error).message}`;
+        done(new DemoError('INVALID_CONTROL', { message, right: RIGHT }));
+      }
+    });
     const typed = closed.withTypeProvider<TypeBoxTypeProvider>();
     const answer = (): object => ({ served_by: state.name, ...state.behaviour });
     typed.get('/control', answer);
     typed.put('/control', { schema: { body: behaviourSchema }, attachValidation: true }, (request) => {
       if (request.validationError) {
         const [first] = request.validationError.validation;
-        const key = (first?.instancePath ?? '').slice(1) || String(first?.params['additionalProperty'] ?? 'body');
+        const key =
+          (first?.instancePath ?? '').slice(1) || String(first?.params['additionalProperty'] ?? 'body');
         const message = `${key}: ${first?.message ?? 'is wrong'}`;
         throw new DemoError('INVALID_CONTROL', { message, right: RIGHT, field: key });
       }

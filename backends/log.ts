@@ -1,4 +1,9 @@
-/** The access log of a node: one JSON object a line, with the names that the gateway's log has for the same things. */
+/**
+ * The access log of a node: one JSON object a line, with the names that the gateway's log has. `bytes` are those of the
+ * body alone: the head is Node's to write.
+ */
+import { mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { pino } from 'pino';
 
@@ -18,14 +23,15 @@ const MOST_TEXT = 1000;
 
 /** Characters that wait for a full disk to have room again; what comes after them is lost. */
 const MOST_KEPT = 2 ** 20;
+const STDOUT = 1;
 /** nginx's status for a client that left before its answer. */
 const LEFT = 499;
 
 /** Opens the log. @throws Error with the file when it cannot be written to */
 export function openLog(name: string, { stdout, file }: LogOptions): AccessLog {
-  const targets = [...(stdout ? [1] : []), ...(file === null ? [] : [file])];
+  const targets = [...(stdout ? [STDOUT] : []), ...(file === null ? [] : [append(file)])];
   // Written at once: a node that is killed has logged what it answered.
-  const open = targets.map((dest) => pino.destination({ dest, sync: true, mkdir: true, maxLength: MOST_KEPT }));
+  const open = targets.map((dest) => pino.destination({ dest, sync: true, maxLength: MOST_KEPT }));
   let said = false;
   const failed = (error: Error): void => {
     if (!said) console.error(`${name}: the access log cannot be written (${error.message}); lines are lost`);
@@ -37,6 +43,16 @@ export function openLog(name: string, { stdout, file }: LogOptions): AccessLog {
     const line = `${JSON.stringify(fields(name, request, reply))}\n`;
     for (const target of open) target.write(line);
   };
+}
+
+/** pino would go on without a file that it cannot open. */
+function append(file: string): number {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    return openSync(file, 'a');
+  } catch (error) {
+    throw new Error(`--log-file ${file} cannot be written: ${(error as Error).message}`);
+  }
 }
 
 function fields(name: string, { headers, raw, method, url }: FastifyRequest, reply: FastifyReply): object {

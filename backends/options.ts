@@ -89,7 +89,9 @@ function parsed(args: readonly string[]) {
 function portNumber(text = ''): number {
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65535) return port;
-  throw new OptionError(`--port${text && ` ${text}`}: a number from 0 to 65535 is needed, for example --port 8081`);
+  throw new OptionError(
+    `--port${text && ` ${text}`}: a number from 0 to 65535 is needed, for example --port 8081`,
+  );
 }
 
 /** An empty variable is as good as none. */

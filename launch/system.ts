@@ -6,7 +6,14 @@ import { render } from '../config/render.ts';
 import { root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { makeFolder } from './folder.ts';
-import { backendLogs, backendParts, gatewayPart, redisPart, scorerPart, writeEffectiveConfig } from './parts.ts';
+import {
+  backendLogs,
+  backendParts,
+  gatewayPart,
+  redisPart,
+  scorerPart,
+  writeEffectiveConfig,
+} from './parts.ts';
 import type { PartSpec, Surroundings } from './parts.ts';
 import { portProblem } from './ports.ts';
 import { canOpenStdout } from './say.ts';

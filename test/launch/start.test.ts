@@ -74,6 +74,27 @@ test('npm start is ready within 10 s, says what runs where, serves, and is gone 
   });
 });
 
+test('each demo backend has a log of its own, and one stream holds them all if that is asked for', async () => {
+  await withLauncher(15340, async (launcher) => {
+    launcher.configure({ logs: { backends: 'run/nodes', backends_stdout: true } });
+    launcher.start();
+    await launcher.says(READY);
+    assert.ok(launcher.output.includes('run/nodes'), 'the summary says where');
+    for (const [i, name] of ['fast', 'standard', 'slow'].entries()) {
+      const answer = await fetch(`http://127.0.0.1:${15344 + i}/add?a=1&b=${i}`);
+      assert.equal(((await answer.json()) as { served_by: string }).served_by, name);
+      const line = readFileSync(join(launcher.run, 'nodes', `${name}.log`), 'utf8');
+      assert.match(
+        line,
+        new RegExp(`^[^\\n]*"served_by":"${name}"[^\\n]*"uri":"/add\\?a=1&b=${i}"[^\\n]*\\n$`),
+      );
+      assert.ok(launcher.output.includes(line));
+    }
+    await (await fetch('http://127.0.0.1:15340/add?a=2&b=2')).text();
+    await launcher.says('"uri":"/add?a=2&b=2"', 2); // the gateway's line, and the backend's
+  });
+});
+
 test('a part that dies is started again and that is said; what it left behind is cleared away', async () => {
   await withLauncher(15350, async (launcher) => {
     launcher.start();
