@@ -53,7 +53,6 @@ export async function backend(options: BackendOptions): Promise<FastifyInstance>
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength: MOST_PARAMETER },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     frameworkErrors: (error, request, reply) => void badTarget(error, request, reply),
     clientErrorHandler: (error, socket) => refuseConnection(name, error, socket),
   });
