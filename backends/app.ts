@@ -59,18 +59,20 @@ export async function backend(options: BackendOptions): Promise<FastifyInstance>
   /** A target that is no valid URL: no hook and no route sees it. */
   async function badTarget(error: FastifyError, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     reply.raw.once('close', () => log(request, reply));
+    reply.header('X-Served-By', name);
     try {
-      if (!asksForRehearsal(request) && !everyPath) throw error;
-      await rehearse(request, reply.header('X-Served-By', name), guard, () => echo(name, request));
+      if (asksForRehearsal(request)) await rehearse(request, reply, guard, () => echo(name, request));
+      else if (everyPath) reply.send(echo(name, request));
+      else throw error;
     } catch (failure) {
-      await sendError(name, reply, fromFastify(failure as FastifyError) ?? internal());
+      if (!reply.sent) sendError(name, reply, fromFastify(failure as FastifyError) ?? internal());
     }
   }
   knowAllMethods(app);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request: FastifyRequest, body: IncomingMessage) => countBytes(body));
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     state.inFlight++;
     if (!isAside(request.url)) state.requests++;
     // Of the response itself: Fastify's hook is not called when the client leaves before the answer.
@@ -86,6 +88,7 @@ export async function backend(options: BackendOptions): Promise<FastifyInstance>
       'Content-Security-Policy': POLICY,
       'X-Content-Type-Options': 'nosniff',
     });
+    done();
   });
   app.addHook('preHandler', async (request, reply) => {
     await suffer(request, state);
@@ -95,8 +98,9 @@ export async function backend(options: BackendOptions): Promise<FastifyInstance>
     }
   });
   // A kept-alive connection whose request was under way would hold the close up until its client ends it.
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (state.stopping) reply.header('Connection', 'close');
+    done();
   });
   app.addHook('preClose', async () => {
     state.stopping = true;

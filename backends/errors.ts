@@ -77,6 +77,10 @@ export function fromFastify(error: FastifyError): DemoError | null {
       right: 'a body of at most 4,096 bytes',
     });
   }
+  if (error.code === 'ECONNRESET') {
+    const message = 'the connection ended before the body did';
+    return new DemoError('BAD_REQUEST', { message, right: 'the whole body' });
+  }
   if (error.statusCode === undefined || error.statusCode < 400 || error.statusCode >= 500) return null;
   return new DemoError('BAD_REQUEST', {
     message: error.message,

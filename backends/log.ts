@@ -45,6 +45,10 @@ export function openLog(name: string, { stdout, file }: LogOptions): AccessLog {
   };
 }
 
+/** The status of an answer that has ended, one way or the other. */
+export const statusOf = (reply: FastifyReply): number =>
+  reply.raw.writableFinished ? reply.statusCode : LEFT;
+
 /** pino would go on without a file that it cannot open. */
 function append(file: string): number {
   try {
@@ -69,7 +73,7 @@ function fields(name: string, { headers, raw, method, url }: FastifyRequest, rep
     method,
     uri: text(url),
     protocol: `HTTP/${raw.httpVersion}`,
-    status: reply.raw.writableFinished ? reply.statusCode : LEFT,
+    status: statusOf(reply),
     bytes: method === 'HEAD' ? 0 : Number(reply.getHeader('content-length') ?? 0),
     duration_s: Math.round(reply.elapsedTime) / 1000,
     referer: text(headers.referer),

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import test, { after } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { statusOf } from '../../backends/log.ts';
 import { readRates } from '../../backends/rates.ts';
 import { ratesFile, site, type ErrorBody } from './site.ts';
 
@@ -63,6 +65,29 @@ test('a defect is a 500 of the same shape that says nothing of its inside', asyn
   assert.doesNotMatch(answer.body, /big\.js/);
   assert.match(String(said.mock.calls[0]?.arguments[0]), /fast: Error: \[big\.js\] Invalid number\n +at /);
   await broken.close();
+});
+
+test('clients that leave early are logged as 499, are no defect, and leave nothing under way', async (context) => {
+  const said = context.mock.method(console, 'error', () => undefined);
+  const logged: string[] = [];
+  const one = await site({ log: (request, reply) => logged.push(`${request.url} ${statusOf(reply)}`) });
+  const { port, hostname } = new URL(await one.listen({ port: 15303, host: '127.0.0.1' }));
+  for (const request of [
+    'POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc',
+    'GET /slow HTTP/1.1\r\nHost: localhost\r\nX-Demo-Delay: 200\r\n\r\n',
+    'GET /%zz HTTP/1.1\r\nHost: localhost\r\nX-Demo-Delay: 200\r\n\r\n',
+  ]) {
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    socket.write(request);
+    await sleep(50);
+    socket.destroy();
+    await sleep(300);
+  }
+  assert.deepEqual(logged, ['/echo 499', '/slow 499', '/%zz 499']);
+  assert.equal((await one.inject('/health')).json<{ in_flight: number }>().in_flight, 1, 'this one');
+  assert.deepEqual(said.mock.calls, []);
+  await one.close();
 });
 
 test('405 names the methods that there are', async () => {
