@@ -91,6 +91,11 @@ test('each demo backend has a log of its own, and one stream holds them all if t
       assert.ok(launcher.output.includes(line));
     }
     await (await fetch('http://127.0.0.1:15340/add?a=2&b=2')).text();
+    // A replay plays clients from this machine, through the gateway; nobody tells a node how to behave through it.
+    const headers = { 'X-Forwarded-For': '203.0.113.9', 'X-Demo-Status': '418' };
+    assert.equal((await fetch('http://127.0.0.1:15340/played', { headers })).status, 418);
+    assert.equal((await fetch('http://127.0.0.1:15340/control')).status, 403);
+    assert.equal((await fetch('http://127.0.0.1:15345/control')).status, 200);
     await launcher.says('"uri":"/add?a=2&b=2"', 2); // the gateway's line, and the backend's
   });
 });
