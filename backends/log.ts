@@ -17,9 +17,10 @@ export type AccessLog = (request: FastifyRequest, reply: FastifyReply) => void;
 
 /**
  * A write of at most PIPE_BUF bytes (4,096 on Linux, pipe(7)) is never mixed with another process's, and all nodes share
- * one standard output: what clients send may make a line no longer.
+ * one standard output. What clients send is cut so that a line stays below that, even if each character takes two bytes.
  */
-const MOST_TEXT = 1000;
+const MOST_TEXT = 500;
+const LONGEST_ADDRESS = 64;
 
 /** Characters that wait for a full disk to have room again; what comes after them is lost. */
 const MOST_KEPT = 2 ** 20;
@@ -62,13 +63,13 @@ function append(file: string): number {
 function fields(name: string, { headers, raw, method, url }: FastifyRequest, reply: FastifyReply): object {
   const now = new Date();
   const peer = raw.socket.remoteAddress ?? '';
-  const text = (value: unknown): string => String(value ?? '').slice(0, MOST_TEXT);
+  const text = (value: unknown, most = MOST_TEXT): string => String(value ?? '').slice(0, most);
   return {
     time: now.toISOString(),
     timestamp: now.getTime() / 1000,
     served_by: name,
     // The gateway writes X-Real-IP anew; whoever asks a node directly may write anything.
-    client: text(headers['x-real-ip'] ?? peer),
+    client: text(headers['x-real-ip'] ?? peer, LONGEST_ADDRESS),
     peer,
     method,
     uri: text(url),
