@@ -155,6 +155,14 @@ const logsSchema = Type.Object(
       variable: 'SCOREGATE_LOGS_ERROR',
     }),
     stdout: flag(true, 'Write the access log to standard output too.', { variable: 'SCOREGATE_LOGS_STDOUT' }),
+    backends: Type.String({
+      default: 'off',
+      minLength: 1,
+      title: 'a folder, or off',
+      examples: ['run/backends'],
+      description: 'The folder for the access log of each demo backend, NAME.log; off for none.',
+    }),
+    backends_stdout: flag(false, "Write the demo backends' access logs to standard output."),
   },
   { ...closed, default: {}, title: 'a group of keys', examples: [{ stdout: true }] },
 );

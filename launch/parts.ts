@@ -3,8 +3,8 @@ import { chownSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { endpoint, isLoopback, redisAddress } from '../config/formats.ts';
-import { root } from '../config/paths.ts';
+import { endpoint, isLoopback, redisAddress, type Endpoint } from '../config/formats.ts';
+import { configuredPath, root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { atLeast, findRedis, type Nginx } from './find.mjs';
 import { accepts, reachable, type Listener } from './ports.ts';
@@ -69,7 +69,7 @@ export function redisPart(config: Config, { run, user }: Surroundings): PartSpec
 }
 
 /** The demo application, once for each distinct backend address on loopback. */
-export function backendParts(config: Config): PartSpec[] {
+export function backendParts(config: Config, run: string): PartSpec[] {
   if (!config.demo_backends) return [];
   const names = new Map<string, string>();
   for (const tier of config.tiers) {
@@ -80,16 +80,26 @@ export function backendParts(config: Config): PartSpec[] {
   }
   return [...names].flatMap(([backend, name]) => {
     const at = endpoint(backend);
-    return at && isLoopback(at.host) ? [backendPart(name, at.host, at.port)] : [];
+    return at && isLoopback(at.host) ? [backendPart(name, at, logOptions(config, run, name))] : [];
   });
 }
 
-function backendPart(name: string, host: string, port: number): PartSpec {
+/** The folder of the demo backends' logs; null for none. */
+export const backendLogs = ({ logs }: Config, run: string): string | null =>
+  logs.backends === 'off' ? null : configuredPath(logs.backends, run);
+
+function logOptions(config: Config, run: string, name: string): string[] {
+  const folder = backendLogs(config, run);
+  const file = folder === null ? [] : ['--log-file', join(folder, `${name}.log`)];
+  return [...(config.logs.backends_stdout ? ['--log'] : []), ...file];
+}
+
+function backendPart(name: string, { host, port }: Endpoint, more: readonly string[]): PartSpec {
   const address = ['--port', String(port), '--host', host, '--name', name];
   return {
     name: `backend ${name}`,
     command: process.execPath,
-    args: [...node, join(root, 'backends/server.ts'), ...address],
+    args: [...node, join(root, 'backends/server.ts'), ...address, ...more],
     unprivileged: true,
     listens: [{ name: `backend ${name}`, key: 'tiers', host, port }],
     ready: () => healthy(host, port),

@@ -159,7 +159,7 @@ export class Gateway {
     this.scorer = new Part('scorer', [...node, 'scorer/server.ts', ...where], port + 2);
     ['fast', 'standard', 'slow'].forEach((name, i) => {
       const at = port + 10 + i;
-      const command = [...node, 'backends/server.ts', '--port', String(at), '--name', name];
+      const command = [...node, 'backends/server.ts', '--every-path', '--port', String(at), '--name', name];
       this.backends.push(new Part(`backend ${name}`, command, at));
     });
     const nginx = findNginx();
