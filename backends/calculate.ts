@@ -1,7 +1,7 @@
 /** GET /add?a=&b= and GET /subtract?a=&b= */
 import type Big from 'big.js';
 import type { FastifyInstance } from 'fastify';
-import { readNumber, written } from './decimal.ts';
+import { readNumber, inJson } from './decimal.ts';
 import { refuseOthers } from './methods.ts';
 
 const OPERATIONS: Record<string, (a: Big, b: Big) => Big> = {
@@ -15,7 +15,7 @@ export function calculateRoutes(app: FastifyInstance, name: string): void {
     app.get<{ Querystring: Record<string, unknown> }>(url, ({ query }) => {
       const a = readNumber(query['a'], { name: 'a', example });
       const b = readNumber(query['b'], { name: 'b', example });
-      return { served_by: name, a: written(a), b: written(b), result: written(operation(a, b)) };
+      return { served_by: name, a: inJson(a), b: inJson(b), result: inJson(operation(a, b)) };
     });
     refuseOthers(app, url);
   }

@@ -1,6 +1,6 @@
 /** GET /convert/:reais and GET /convertepradolareuro/:reais: reais → dollars and euros. */
 import type { FastifyInstance } from 'fastify';
-import { readAmount, written } from './decimal.ts';
+import { readAmount, inJson } from './decimal.ts';
 import { refuseOthers } from './methods.ts';
 import { converted, type Rates } from './rates.ts';
 
@@ -11,7 +11,7 @@ export function convertRoutes(app: FastifyInstance, name: string, rates: Rates):
       const reais = readAmount(text, field);
       return {
         served_by: name,
-        reais: written(reais),
+        reais: inJson(reais),
         dollars: converted(reais, rates.reais_per_dollar),
         euros: converted(reais, rates.reais_per_euro),
         rates,

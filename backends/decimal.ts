@@ -85,5 +85,11 @@ function bounded(number: Big, name: string, example: string): Big {
   throw new DemoError('NUMBER_TOO_LONG', { message, right, field: name });
 }
 
-/** The number written out, never with an exponent. Text, since JSON's numbers are binary floating point to most readers. */
-export const written = (number: Big): string => number.toFixed();
+/**
+ * The number for a JSON answer: a number where every reader gets exactly this one, else its digits as text, since most
+ * readers make binary floating point of a number, which holds about 16 digits.
+ */
+export function inJson(number: Big): number | string {
+  const digits = number.toFixed();
+  return String(Number(digits)) === digits ? Number(digits) : digits;
+}

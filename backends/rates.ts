@@ -1,6 +1,7 @@
 /** The exchange rates and their date, from a file: backends/rates.json unless another is named. */
 import { readFileSync } from 'node:fs';
 import Big from 'big.js';
+import { inJson } from './decimal.ts';
 
 /** As the file holds them. Reais for one unit, which is how the Banco Central do Brasil quotes them. */
 export interface Rates {
@@ -63,7 +64,7 @@ function isDay(text: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
 }
 
-/** Reais in the other currency, with two decimals; rounded once, by the division. */
-export function converted(reais: Big, rate: string): string {
-  return new Money(reais).div(rate).toFixed(CENTS);
+/** Reais in the other currency, to two decimals; rounded once, by the division. */
+export function converted(reais: Big, rate: string): number | string {
+  return inJson(new Money(reais).div(rate));
 }
