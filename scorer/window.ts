@@ -138,21 +138,37 @@ export function moreHits(window: Window, n: number): Window {
 
 /**
  * The window after `n` more requests that were answered with errors: as moreHits, and every one of the new answers
- * counts as 4xx and as 5xx, whichever the model minds more.
+ * counts as 4xx and as 5xx, whichever the model minds more, each for another path that is not there; none of them is
+ * anything that only people bring.
  */
 export function moreErrors(window: Window, n: number): Window {
-  return raised(window, n, ['errors_4xx', 'errors_5xx']);
+  const more = raised(window, n, ['errors_4xx', 'errors_5xx']);
+  if (n > 0) {
+    more.distinct['missing_paths'] = Math.min(DISTINCT_MAX, (window.distinct['missing_paths'] ?? 0) + n);
+  }
+  return more;
 }
 
-/** The window after `n` more requests of which each shows every sign: the worst that requests with signs can do. */
+/**
+ * The window after `n` more requests of which each shows every sign that the window shows: the worst that requests with
+ * these signs can do. A sign that a client has not shown yet ends its lease at once, so it need not be thought of.
+ */
 export function moreSigns(window: Window, n: number): Window {
-  return raised(window, n, SIGNS);
+  return raised(
+    window,
+    n,
+    SIGNS.filter((name) => (window.counts[name] ?? 0) > 0),
+  );
 }
+
+const GOOD = ['assets', 'not_modified'];
 
 function raised(window: Window, n: number, names: readonly string[]): Window {
   if (n === 0) return window;
   const more = moreHits(window, n);
-  const counts = { ...more.counts };
-  for (const name of names) counts[name] = (window.counts[name] ?? 0) + n;
-  return { ...more, counts };
+  for (const name of names) more.counts[name] = (window.counts[name] ?? 0) + n;
+  for (const name of GOOD) {
+    if (window.counts[name] !== undefined) more.counts[name] = window.counts[name];
+  }
+  return more;
 }

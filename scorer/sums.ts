@@ -1,0 +1,88 @@
+/**
+ * A window as one row of numbers: what features are computed from, and what the lease search changes. A search looks at
+ * a window up to sixteen times with more hits, errors or signs in it; over a typed array that is a few multiplications,
+ * where objects would cost a hundred times as much.
+ */
+import { BITMAPS, COUNTS, DISTINCT_MAX, SIGNS } from './observations.ts';
+import type { Window } from './window.ts';
+
+export const HITS = 0;
+/** Most hits in one second. */
+export const BUSIEST = 1;
+/** Seconds with hits. */
+export const ACTIVE = 2;
+/** Hits in this very second. */
+export const NEWEST = 3;
+/** Age of the oldest hit in seconds. */
+export const OLDEST = 4;
+const FIRST_COUNT = 5;
+const FIRST_DISTINCT = FIRST_COUNT + COUNTS.length;
+export const WIDTH = FIRST_DISTINCT + BITMAPS.length;
+
+export type Sums = Float64Array;
+
+/** Where the sum of a count, or the estimate of a bitmap, stands. @throws Error for a name that is neither */
+export function place(name: string): number {
+  const [count, bitmap] = [COUNTS.indexOf(name), BITMAPS.indexOf(name)];
+  if (count >= 0) return FIRST_COUNT + count;
+  if (bitmap >= 0) return FIRST_DISTINCT + bitmap;
+  throw new Error(`config/observations.json declares no "${name}"`);
+}
+
+/** What only people bring: requests that are errors or show signs bring none of it. */
+const GOOD = ['assets', 'not_modified'].map(place);
+const ERRORS = ['errors_4xx', 'errors_5xx', 'missing_paths'].map(place);
+const SIGN_PLACES = SIGNS.map(place);
+
+/** @param into where to write; made if absent */
+export function sumsOf(window: Window, into: Sums = new Float64Array(WIDTH)): Sums {
+  into.fill(0);
+  for (const [age, n] of window.hits) {
+    into[HITS] = (into[HITS] as number) + n;
+    into[BUSIEST] = Math.max(into[BUSIEST] as number, n);
+    if (age === 0) into[NEWEST] = n;
+    into[OLDEST] = Math.max(into[OLDEST] as number, age);
+  }
+  into[ACTIVE] = window.hits.length;
+  for (let i = 0; i < COUNTS.length; i++) into[FIRST_COUNT + i] = window.counts[COUNTS[i] as string] ?? 0;
+  for (let i = 0; i < BITMAPS.length; i++)
+    into[FIRST_DISTINCT + i] = window.distinct[BITMAPS[i] as string] ?? 0;
+  return into;
+}
+
+/** Writes to `into` what `sums` are after `n` more hits, as moreHits of window.ts. @param into not `sums` itself */
+export function addHits(sums: Sums, n: number, into: Sums): Sums {
+  into.set(sums);
+  if (n === 0) return into;
+  const hits = sums[HITS] as number;
+  const newest = (sums[NEWEST] as number) + n;
+  into[HITS] = hits + n;
+  into[NEWEST] = newest;
+  if (newest === n) into[ACTIVE] = (sums[ACTIVE] as number) + 1;
+  into[BUSIEST] = Math.max(sums[BUSIEST] as number, newest);
+  const factor = hits === 0 ? 1 : (hits + n) / hits;
+  for (let i = FIRST_COUNT; i < FIRST_DISTINCT; i++) into[i] = (sums[i] as number) * factor;
+  for (let i = FIRST_DISTINCT; i < WIDTH; i++) into[i] = Math.min(DISTINCT_MAX, (sums[i] as number) * factor);
+  return into;
+}
+
+/** The same for errors, as moreErrors of window.ts. */
+export function addErrors(sums: Sums, n: number, into: Sums): Sums {
+  addHits(sums, n, into);
+  for (const i of GOOD) into[i] = sums[i] as number;
+  for (const i of ERRORS) raise(sums, n, into, i);
+  return into;
+}
+
+/** The same for signs, as moreSigns of window.ts. */
+export function addSigns(sums: Sums, n: number, into: Sums): Sums {
+  addHits(sums, n, into);
+  for (const i of GOOD) into[i] = sums[i] as number;
+  for (const i of SIGN_PLACES) if ((sums[i] as number) > 0) raise(sums, n, into, i);
+  return into;
+}
+
+function raise(sums: Sums, n: number, into: Sums, i: number): void {
+  const more = (sums[i] as number) + n;
+  into[i] = i < FIRST_DISTINCT ? more : Math.min(DISTINCT_MAX, more);
+}
