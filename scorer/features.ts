@@ -25,7 +25,7 @@ const share =
 /** What is missing says nothing in the first two requests, and little in the next few: nobody has had time yet. */
 const settled = (sums: Sums): number => {
   const hits = at(sums, HITS);
-  return hits < 3 ? 0 : (hits - 2) / (hits + 2);
+  return hits < 3 ? 0 : (hits - 2) / (hits - 1);
 };
 
 const assets = place('assets');
@@ -33,8 +33,11 @@ const pages = (sums: Sums): number => Math.max(0, at(sums, HITS) - at(sums, asse
 
 /** What a single request cannot show: how much, how fast, how varied, with how many errors, how much of it bare. */
 function behaviour(): Record<string, Feature> {
-  const [blind, bare] = [place('pages_no_referer'), place('no_referer')];
   const worse = (of: Feature['of']): Feature => ({ direction: 1, of });
+  const missing = (name: string): Feature => {
+    const i = place(name);
+    return worse((s) => (settled(s) * at(s, i)) / Math.max(1, at(s, HITS)));
+  };
   const better = (of: Feature['of']): Feature => ({ direction: -1, of });
   return {
     requests_60s: worse((s) => at(s, HITS)),
@@ -43,8 +46,10 @@ function behaviour(): Record<string, Feature> {
     pages: worse(pages),
     mean_gap: better((s) => (at(s, HITS) < 2 ? WINDOW_S : at(s, OLDEST) / (at(s, HITS) - 1))),
     page_share: worse((s) => (settled(s) * pages(s)) / Math.max(1, at(s, HITS))),
-    blind_page_share: worse((s) => (settled(s) * at(s, blind)) / Math.max(1, at(s, HITS))),
-    bare_share: worse((s) => (settled(s) * at(s, bare)) / Math.max(1, at(s, HITS))),
+    blind_page_share: missing('pages_no_referer'),
+    bare_share: missing('no_referer'),
+    blind_post_share: missing('blind_posts'),
+    blind_script_share: missing('blind_scripts'),
   };
 }
 

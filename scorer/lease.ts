@@ -3,9 +3,10 @@
  * the model itself. The mix of requests staying as it is (hits), every answer being an error (errors), every request
  * showing every sign (signs).
  */
-import { features } from './features.ts';
+import { featuresOf } from './features.ts';
 import type { Question } from './search.ts';
-import { hitsOf, moreErrors, moreHits, moreSigns, type Window } from './window.ts';
+import { WIDTH, plusErrors, plusHits, plusSigns, sumsOf, type Sums } from './sums.ts';
+import { hitsOf, type Window } from './window.ts';
 
 /** The longest lease. */
 export const MOST = 1024;
@@ -26,10 +27,11 @@ export const longest = (): Lease => ({ hits: MOST, errors: MOST, signs: MOST, tt
 /** For a model that is not monotone: ask at every step. */
 export const shortest = (): Lease => ({ hits: 1, errors: 1, signs: 1, ttl_ms: TTL_MS });
 
-type More = (window: Window, n: number) => Window;
+type More = (sums: Sums, n: number, into: Sums) => Sums;
+const scratch = new Float64Array(WIDTH);
 
-const ask = (window: Window, names: readonly string[], line: number, more: More, to: number): Question => ({
-  fill: (n, rows, at) => void features(more(window, n), names, rows, at),
+const ask = (sums: Sums, names: readonly string[], line: number, more: More, to: number): Question => ({
+  fill: (n, rows, at) => void featuresOf(more(sums, n, scratch), names, rows, at),
   line,
   below: true,
   from: 0,
@@ -41,7 +43,7 @@ export const hitsOnly = (names: readonly string[]): boolean => names.every((name
 
 /** @param line the score at which the next tier begins; the window's own score is below it */
 export function hitsQuestion(window: Window, names: readonly string[], line: number): Question {
-  const question = ask(window, names, line, moreHits, MOST + 1);
+  const question = ask(sumsOf(window), names, line, plusHits, MOST + 1);
   if (!hitsOnly(names)) return question;
   const hits = hitsOf(window);
   return { ...question, fill: (n, rows, at) => void rows.fill(hits + n, at, at + names.length) };
@@ -57,7 +59,8 @@ export function worseQuestions(
   line: number,
   hits: number,
 ): [Question, Question] {
-  return [ask(window, names, line, moreErrors, hits + 1), ask(window, names, line, moreSigns, hits + 1)];
+  const sums = sumsOf(window);
+  return [ask(sums, names, line, plusErrors, hits + 1), ask(sums, names, line, plusSigns, hits + 1)];
 }
 
 /** @param hits the answer to hitsQuestion; errors and signs: those to worseQuestions */

@@ -24,21 +24,20 @@ export type AgentClass = (typeof AGENTS)[number];
 /** The gateway looks at this much of a user agent for words. */
 const AGENT_BYTES = 255;
 
+/** A target without the scheme and host of the absolute form, as nginx's $request_uri is. */
+function originForm(target: string): string {
+  if (target.charCodeAt(0) === 47 /* / */) return target;
+  const scheme = target.indexOf('://');
+  if (scheme <= 0) return target;
+  const start = target.indexOf('/', scheme + 3);
+  return start < 0 ? '/' : target.slice(start);
+}
+
 /** The path of a request target: up to `?` or `#`, without scheme and host of an absolute-form target. */
 export function pathOf(target: string): string {
-  let start = 0;
-  if (target.charCodeAt(0) !== 47 /* / */) {
-    const scheme = target.indexOf('://');
-    if (scheme > 0) {
-      start = target.indexOf('/', scheme + 3);
-      if (start < 0) return '/';
-    }
-  }
-  let end = target.indexOf('?', start);
-  if (end < 0) end = target.length;
-  const hash = target.indexOf('#', start);
-  if (hash >= 0 && hash < end) end = hash;
-  return start === 0 && end === target.length ? target : target.slice(start, end);
+  const text = originForm(target);
+  const end = text.search(/[?#]/);
+  return end < 0 ? text : text.slice(0, end);
 }
 
 const asciiLower = (text: string): string => text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
@@ -72,11 +71,15 @@ export function shapes({ endings, odd, agents }: Tables): Shapes {
       return byExtension.get(asciiLower(path.slice(dot + 1)));
     },
     dot: (path) => path.includes('/.') && !path.includes('/.well-known/'),
-    odd: (target) =>
-      target.charCodeAt(0) !== 47 ||
-      target.charCodeAt(1) === 47 ||
-      odd.raw.some((text) => target.includes(text)) ||
-      (target.includes('%') && odd.escaped.some((text) => target.includes(text))),
+    odd: (whole) => {
+      const target = originForm(whole);
+      return (
+        target.charCodeAt(0) !== 47 ||
+        target.charCodeAt(1) === 47 ||
+        odd.raw.some((text) => target.includes(text)) ||
+        (target.includes('%') && odd.escaped.some((text) => target.includes(text)))
+      );
+    },
     agent: (userAgent) => {
       if (userAgent === undefined || blank(userAgent)) return 'empty';
       let found = known.get(userAgent);

@@ -31,7 +31,7 @@ export function place(name: string): number {
 
 /** What only people bring: requests that are errors or show signs bring none of it. */
 const GOOD = ['assets', 'not_modified'].map(place);
-const ERRORS = ['errors_4xx', 'errors_5xx', 'missing_paths'].map(place);
+const ERRORS = ['errors_4xx', 'errors_5xx', 'missing_scripts', 'missing_paths'].map(place);
 const SIGN_PLACES = SIGNS.map(place);
 
 /** @param into where to write; made if absent */
@@ -51,7 +51,7 @@ export function sumsOf(window: Window, into: Sums = new Float64Array(WIDTH)): Su
 }
 
 /** Writes to `into` what `sums` are after `n` more hits, as moreHits of window.ts. @param into not `sums` itself */
-export function addHits(sums: Sums, n: number, into: Sums): Sums {
+export function plusHits(sums: Sums, n: number, into: Sums): Sums {
   into.set(sums);
   if (n === 0) return into;
   const hits = sums[HITS] as number;
@@ -67,16 +67,16 @@ export function addHits(sums: Sums, n: number, into: Sums): Sums {
 }
 
 /** The same for errors, as moreErrors of window.ts. */
-export function addErrors(sums: Sums, n: number, into: Sums): Sums {
-  addHits(sums, n, into);
+export function plusErrors(sums: Sums, n: number, into: Sums): Sums {
+  plusHits(sums, n, into);
   for (const i of GOOD) into[i] = sums[i] as number;
   for (const i of ERRORS) raise(sums, n, into, i);
   return into;
 }
 
 /** The same for signs, as moreSigns of window.ts. */
-export function addSigns(sums: Sums, n: number, into: Sums): Sums {
-  addHits(sums, n, into);
+export function plusSigns(sums: Sums, n: number, into: Sums): Sums {
+  plusHits(sums, n, into);
   for (const i of GOOD) into[i] = sums[i] as number;
   for (const i of SIGN_PLACES) if ((sums[i] as number) > 0) raise(sums, n, into, i);
   return into;

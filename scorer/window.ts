@@ -142,7 +142,7 @@ export function moreHits(window: Window, n: number): Window {
  * anything that only people bring.
  */
 export function moreErrors(window: Window, n: number): Window {
-  const more = raised(window, n, ['errors_4xx', 'errors_5xx']);
+  const more = raised(window, n, ['errors_4xx', 'errors_5xx', 'missing_scripts']);
   if (n > 0) {
     more.distinct['missing_paths'] = Math.min(DISTINCT_MAX, (window.distinct['missing_paths'] ?? 0) + n);
   }

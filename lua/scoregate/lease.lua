@@ -8,7 +8,9 @@ local ceil, floor, max = math.ceil, math.floor, math.max
 
 local NO_TIER = clients.NO_TIER
 local SPREAD_MS = 2000
-local MARK_SECONDS = 30
+-- A sign that is remembered here must still be in the scorer's window, whose counts reach back 55 s or more:
+-- the lease was granted for the signs in it.
+local MARK_SECONDS = 25
 
 local M = { HOLDS = 0, ENDED = 1, USED_UP = 2, NONE = 3 }
 
@@ -38,7 +40,7 @@ function M.nearly_spent(c, ordinal)
 end
 
 --- Adds the signs (bits) that a request shows. One that the client has not shown in about the last
--- minute ends its lease.
+-- minute (25 to 50 s) ends its lease.
 function M.show_signs(c, marks, now_s)
     local age = now_s - c.marks_s
     if age >= MARK_SECONDS then

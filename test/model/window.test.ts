@@ -4,6 +4,7 @@ import { FEATURES, features } from '../../scorer/features.ts';
 import * as observed from '../../scorer/observations.ts';
 import { addHits, addObserved, emptyTrack, hitsOf, moreErrors, moreHits, moreSigns } from '../../scorer/window.ts';
 import { prune, windowAt, type Track } from '../../scorer/window.ts';
+import { WIDTH, plusErrors, plusHits, plusSigns, sumsOf } from '../../scorer/sums.ts';
 import { seeded } from '../../scorer/random.ts';
 
 const page = { method: 'GET', target: '/', referer: '', userAgent: 'curl/8.0' };
@@ -85,14 +86,49 @@ test('more hits keep the mix; more errors and signs add to theirs; the window it
   addObserved(track, 100, { counts: { errors_4xx: 1 }, bitmaps: {} });
   const window = windowAt(track, 100);
   const before = structuredClone(window);
-  const share = ['errors_4xx_share', 'no_referer_share'];
-  assert.deepEqual(features(moreHits(window, 4), share), features(window, share));
+  const [more, less] = [features(moreHits(window, 4), ['page_share']), features(window, ['page_share'])];
+  assert.ok((more[0] ?? 0) >= (less[0] ?? 1), 'the same mix of more requests says more surely what it says');
   assert.equal(hitsOf(moreHits(window, 4)), 8);
-  assert.equal(FEATURES['busiest_second']?.(moreHits(window, 4)), 6);
+  assert.equal(features(moreHits(window, 4), ['busiest_second'])[0], 6);
   assert.equal(moreErrors(window, 3).counts['errors_4xx'], 4);
-  assert.equal(moreSigns(window, 3).counts['other_methods'], 3);
+  assert.equal(moreErrors(window, 3).distinct['missing_paths'], 3);
+  assert.equal(moreSigns(window, 3).counts['other_methods'], undefined, 'a new sign ends the lease by itself');
   assert.deepEqual(window, before);
   assert.equal(hitsOf(moreHits(windowAt(emptyTrack(), 5), 2)), 2);
+});
+
+test('what the lease search computes over sums is what more hits, errors and signs do to a window', () => {
+  const track = trackOf([50, 90, 95, 100, 100]);
+  const added = { errors_4xx: 1, assets: 2, other_methods: 1, dot_paths: 2 };
+  addObserved(track, 100, { counts: added, bitmaps: { paths: { hi: 7, lo: 1 } } });
+  const window = windowAt(track, 100);
+  const ways = [
+    [plusHits, moreHits],
+    [plusErrors, moreErrors],
+    [plusSigns, moreSigns],
+  ] as const;
+  for (const [add, more] of ways) {
+    for (const n of [0, 1, 2, 50, 1024]) {
+      const fast = add(sumsOf(window), n, new Float64Array(WIDTH));
+      sumsOf(more(window, n)).forEach((x, i) => assert.ok(Math.abs((fast[i] ?? 0) - x) < 1e-9, `${n}: ${i}`));
+    }
+  }
+});
+
+test('no feature goes against its direction when there is more of the same, more errors or more signs', () => {
+  const track = trackOf([50, 90, 95, 100, 100]);
+  addObserved(track, 100, { counts: { errors_4xx: 1, assets: 2, dot_paths: 1 }, bitmaps: {} });
+  const window = windowAt(track, 100);
+  for (const [name, { direction }] of Object.entries(FEATURES)) {
+    for (const more of [moreHits, moreErrors, moreSigns]) {
+      let before = features(window, [name])[0] ?? 0;
+      for (const n of [1, 2, 5, 100]) {
+        const after = features(more(window, n), [name])[0] ?? 0;
+        assert.ok(direction * (after - before) >= -1e-9, `${name} after ${n}: ${before} to ${after}`);
+        before = after;
+      }
+    }
+  }
 });
 
 test('a feature that does not exist is an error by its name', () => {
