@@ -48,6 +48,8 @@ function behaviour(): Record<string, Feature> {
     page_share: worse((s) => (settled(s) * pages(s)) / Math.max(1, at(s, HITS))),
     blind_page_share: missing('pages_no_referer'),
     bare_share: missing('no_referer'),
+    script_page_share: missing('scripts'),
+    post_page_share: missing('other_methods'),
     blind_post_share: missing('blind_posts'),
     blind_script_share: missing('blind_scripts'),
   };

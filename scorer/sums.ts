@@ -3,8 +3,8 @@
  * a window up to sixteen times with more hits, errors or signs in it; over a typed array that is a few multiplications,
  * where objects would cost a hundred times as much.
  */
-import { BITMAPS, COUNTS, DISTINCT_MAX, SIGNS } from './observations.ts';
-import type { Window } from './window.ts';
+import { BITMAPS, COUNTS, DISTINCT_MAX, SIGNS, distinct, type Bitmap } from './observations.ts';
+import { WINDOW_S, firstBucket, type Track, type Window } from './window.ts';
 
 export const HITS = 0;
 /** Most hits in one second. */
@@ -48,6 +48,56 @@ export function sumsOf(window: Window, into: Sums = new Float64Array(WIDTH)): Su
   for (let i = 0; i < BITMAPS.length; i++)
     into[FIRST_DISTINCT + i] = window.distinct[BITMAPS[i] as string] ?? 0;
   return into;
+}
+
+const PLACES: Readonly<Record<string, number>> = Object.fromEntries(
+  [...COUNTS, ...BITMAPS].map((name) => [name, place(name)]),
+);
+const bits = new Uint32Array(2 * BITMAPS.length);
+
+/** The same from a track, as sumsOf(windowAt(track, now)) and without making a window. */
+export function sumsAt(track: Track, now: number, into: Sums = new Float64Array(WIDTH)): Sums {
+  into.fill(0);
+  sumHits(track, now, into);
+  bits.fill(0);
+  const first = firstBucket(now);
+  for (const { id, counts, bitmaps } of track.buckets) {
+    if (id < first) continue;
+    for (const name in counts) {
+      const i = PLACES[name] as number;
+      into[i] = (into[i] as number) + (counts[name] as number);
+    }
+    for (const name in bitmaps) {
+      const i = 2 * ((PLACES[name] as number) - FIRST_DISTINCT);
+      const { hi, lo } = bitmaps[name] as Bitmap;
+      bits[i] = (bits[i] as number) | hi;
+      bits[i + 1] = (bits[i + 1] as number) | lo;
+    }
+  }
+  for (let i = 0; i < BITMAPS.length; i++) {
+    const [hi, lo] = [bits[2 * i] as number, bits[2 * i + 1] as number];
+    if (hi !== 0 || lo !== 0) into[FIRST_DISTINCT + i] = distinct({ hi, lo });
+  }
+  return into;
+}
+
+function sumHits({ hits }: Track, now: number, into: Sums): void {
+  let newest = 0;
+  for (let i = hits.length - 1; i >= 0; i--) {
+    const [second, n] = hits[i] as [number, number];
+    const age = now - second;
+    if (age >= WINDOW_S) break;
+    into[HITS] = (into[HITS] as number) + n;
+    if (age <= 0) newest += n;
+    else {
+      into[ACTIVE] = (into[ACTIVE] as number) + 1;
+      into[BUSIEST] = Math.max(into[BUSIEST] as number, n);
+      into[OLDEST] = age;
+    }
+  }
+  if (newest > 0) into[ACTIVE] = (into[ACTIVE] as number) + 1;
+  into[NEWEST] = newest;
+  into[BUSIEST] = Math.max(into[BUSIEST] as number, newest);
 }
 
 /** Writes to `into` what `sums` are after `n` more hits, as moreHits of window.ts. @param into not `sums` itself */

@@ -1,8 +1,8 @@
 /**
  * Windows with labels → a trained network: small, and monotone by construction. Every weight of the first layer has the
  * sign of its feature's direction, every later one is not negative, and every activation rises, so the score can only
- * rise with what looks worse (Sill, 1997; Runje and Shankaranarayana, 2023). tanh bends both ways, which convex
- * activations alone cannot.
+ * rise with what looks worse (Sill, 1997; Runje and Shankaranarayana, 2023). Features are
+ * logarithms, so that the first few of anything say most.
  */
 import type { LayersModel, Tensor, Variable } from '@tensorflow/tfjs';
 import { FEATURES } from '../scorer/features.ts';
@@ -13,11 +13,11 @@ import type { Scaling } from '../scorer/manifest.ts';
 import { merged } from './merge.ts';
 import type { Samples } from './window.ts';
 
-export const HIDDEN: readonly { units: number; activation: 'elu' | 'softsign' | 'tanh' | 'softplus' }[] = (
-  process.env['ARCH'] ?? 'elu16,softsign8'
-)
-  .split(',')
-  .map((t) => ({ units: Number(t.replace(/\D/g, '')), activation: t.replace(/\d/g, '') as 'elu' }));
+/**
+ * One convex layer: a second, bounded one ranked windows alike where they are worst, and did worse on sites not trained
+ * on (docs/model.md).
+ */
+const HIDDEN = 12;
 const BATCH = 1024;
 const LEARNING_RATE = 0.02;
 /** A feature that hardly ever differs is not blown up: what is rare in training may be common elsewhere. */
@@ -78,14 +78,17 @@ function network(tf: Tensorflow['tf'], width: number, seed: number): LayersModel
     }),
   });
   const model = tf.sequential({ name: 'scoregate' });
-  let inputs = width;
-  for (const [i, { units, activation }] of HIDDEN.entries()) {
-    const first = i === 0 ? { inputShape: [width] } : {};
-    const name = `hidden${i + 1}`;
-    model.add(tf.layers.dense({ units, activation, name, ...first, ...kernel(i, inputs) }));
-    inputs = units;
-  }
-  model.add(tf.layers.dense({ units: 1, activation: 'sigmoid', name: 'score', ...kernel(9, inputs) }));
+  const name = 'hidden';
+  model.add(
+    tf.layers.dense({
+      units: HIDDEN,
+      activation: 'softplus',
+      name,
+      inputShape: [width],
+      ...kernel(0, width),
+    }),
+  );
+  model.add(tf.layers.dense({ units: 1, activation: 'sigmoid', name: 'score', ...kernel(9, HIDDEN) }));
   return model;
 }
 

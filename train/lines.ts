@@ -3,9 +3,9 @@
 /** At most this share of people may ever be slow, and ever be below fast; of polite automation, ever be slow. */
 export const PEOPLE_SLOW = 0.005;
 export const PEOPLE_BELOW_FAST = 0.03;
-export const POLITE_SLOW = 0.007;
+export const POLITE_SLOW = 0.009;
 /** And of the people of one site, where there are at least 30 of them. */
-const SITE_SLOW = 0.01;
+const SITE_SLOW = 0.02;
 const PEOPLE_OF_A_SITE = 30;
 /** Lines lie where the score still rises, and apart from each other. */
 const [LEAST, MOST, APART] = [0.05, 0.995, 0.02];

@@ -5,7 +5,8 @@ import { root } from '../config/paths.ts';
 import { MODEL_FEATURES } from './chosen.ts';
 import { FEATURES } from '../scorer/features.ts';
 
-const EPOCHS = 15;
+/** Few: what is learned later is learned of these sites. */
+const EPOCHS = 6;
 
 export const USAGE = `npm run train -- [options]
 

@@ -1,8 +1,8 @@
 /** Every request of a site as the path would judge it: features as they stood when it arrived. For judging a model. */
 import { featuresOf } from '../scorer/features.ts';
 import { observe, observeEnd } from '../scorer/observations.ts';
-import { sumsOf } from '../scorer/sums.ts';
-import { addHits, addObserved, emptyTrack, prune, windowAt, type Track } from '../scorer/window.ts';
+import { WIDTH, sumsAt } from '../scorer/sums.ts';
+import { addHits, addObserved, emptyTrack, prune, type Track } from '../scorer/window.ts';
 import type { Class } from './entry.ts';
 import { Buckets } from './buckets.ts';
 import type { Site } from './sites.ts';
@@ -36,6 +36,7 @@ export function requestsOf({ name, entries, labels }: Site, names: readonly stri
   const index = new Map<string, number>();
   const state: { track: Track; buckets: Buckets }[] = [];
   const row = new Float64Array(width);
+  const sums = new Float64Array(WIDTH);
   entries.forEach((entry, i) => {
     let at = index.get(entry.client);
     if (at === undefined) {
@@ -49,7 +50,7 @@ export function requestsOf({ name, entries, labels }: Site, names: readonly stri
     prune(track, second);
     addHits(track, second, 1);
     addObserved(track, second, observe(entry));
-    featuresOf(sumsOf(windowAt(track, second)), names, row);
+    featuresOf(sumsAt(track, second, sums), names, row);
     found.rows.set(row, i * width);
     found.client[i] = at;
     found.time[i] = entry.time;

@@ -4,7 +4,7 @@ import { FEATURES, features } from '../../scorer/features.ts';
 import * as observed from '../../scorer/observations.ts';
 import { addHits, addObserved, emptyTrack, hitsOf, moreErrors, moreHits, moreSigns } from '../../scorer/window.ts';
 import { prune, windowAt, type Track } from '../../scorer/window.ts';
-import { WIDTH, plusErrors, plusHits, plusSigns, sumsOf } from '../../scorer/sums.ts';
+import { WIDTH, plusErrors, plusHits, plusSigns, sumsAt, sumsOf } from '../../scorer/sums.ts';
 import { seeded } from '../../scorer/random.ts';
 
 const page = { method: 'GET', target: '/', referer: '', userAgent: 'curl/8.0' };
@@ -57,7 +57,7 @@ test('a request adds what config/observations.json says of it', () => {
   assert.equal(counts['no_user_agent'], 1);
   assert.equal(counts['pages_no_referer'], undefined);
   assert.ok(observed.showsSign(observed.observe(post)));
-  const read = observed.observe({ ...page, referer: 'http://host/' });
+  const read = observed.observe({ ...page, referer: 'http://host/', userAgent: 'Mozilla/5.0' });
   assert.ok(!observed.showsSign(read));
   assert.deepEqual(observed.observeEnd(page, { status: 404, bytes: 9 }).counts, { errors_4xx: 1, bytes: 9 });
 });
@@ -102,6 +102,9 @@ test('what the lease search computes over sums is what more hits, errors and sig
   const added = { errors_4xx: 1, assets: 2, other_methods: 1, dot_paths: 2 };
   addObserved(track, 100, { counts: added, bitmaps: { paths: { hi: 7, lo: 1 } } });
   const window = windowAt(track, 100);
+  for (const now of [99, 100, 110, 151, 159, 170]) {
+    assert.deepEqual(sumsAt(track, now), sumsOf(windowAt(track, now)), `seen from ${now}`);
+  }
   const ways = [
     [plusHits, moreHits],
     [plusErrors, moreErrors],
