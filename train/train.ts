@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { tensorflow } from '../scorer/tensorflow.ts';
 import { calibrate } from './calibrate.ts';
-import { CLASSES } from './entry.ts';
+import { CLASSES, type Entry } from './entry.ts';
 import { fit } from './fit.ts';
 import { goldenOf } from './golden.ts';
 import { judge, judgeOne, scoresOf, worstOf, type Judgement } from './judge.ts';
@@ -20,10 +20,24 @@ import { write } from './write.ts';
 /** What baselines look at, beside the model's own features. */
 const ALWAYS = ['requests_60s', 'errors_4xx', 'errors_5xx'];
 
+/** Of a simulated flood the first few hundred requests say all that there is. */
+const SIMULATED_AT_MOST = 300;
+
+function firstOf(entries: readonly Entry[]): Entry[] {
+  const seen = new Map<string, number>();
+  return entries.filter(({ client }) => {
+    const n = (seen.get(client) ?? 0) + 1;
+    seen.set(client, n);
+    return n <= SIMULATED_AT_MOST;
+  });
+}
+
 async function sitesFor(chosen: Options): Promise<{ sites: Site[]; data: Record<string, unknown> }> {
   const { logs, seed } = chosen;
   if (logs.length === 0) {
-    return { sites: [{ name: 'simulator', ...simulate(seed) }], data: { source: 'simulator', seed } };
+    const { entries, labels } = simulate(seed);
+    const site = { name: 'simulator', entries: firstOf(entries), labels };
+    return { sites: [site], data: { source: 'simulator', seed } };
   }
   const { sites, summaries, left } = await sitesOf(logs, listed(chosen.abuse, chosen.human));
   for (const { files, samples } of summaries) {
