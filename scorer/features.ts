@@ -4,7 +4,7 @@
  * Each has a direction: 1 if more of it may only raise the score, -1 if it may only lower it. Every feature is such
  * that more hits of the same mix move it in its direction or not at all, which is what makes the lease search exact.
  */
-import { COUNTS, BITMAPS } from './observations.ts';
+import { BITMAPS, COUNTS, DISTINCT_MAX } from './observations.ts';
 import { ACTIVE, BUSIEST, HITS, OLDEST, place, sumsOf, WIDTH, type Sums } from './sums.ts';
 import { WINDOW_S, type Window } from './window.ts';
 
@@ -70,11 +70,16 @@ function declared(): Record<string, Feature> {
   for (const name of BITMAPS) {
     const i = place(name);
     features[`distinct_${name}`] = { direction: 1, of: (s) => at(s, i) };
-    // The estimate of a bitmap can be a little above the number of hits; a share cannot be above 1.
-    features[`distinct_${name}_share`] = { direction: 1, of: share(i) };
+    features[`distinct_${name}_share`] = { direction: 1, of: distinctShare(i) };
   }
   return features;
 }
+
+/** A bitmap tells no more than DISTINCT_MAX different values apart, so more hits than that must not make its share fall. */
+const distinctShare =
+  (i: number) =>
+  (sums: Sums): number =>
+    Math.min(1, at(sums, i) / (Math.min(at(sums, HITS), DISTINCT_MAX) + 1));
 
 const plainShare =
   (i: number) =>

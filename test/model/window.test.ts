@@ -120,12 +120,15 @@ test('what the lease search computes over sums is what more hits, errors and sig
 
 test('no feature goes against its direction when there is more of the same, more errors or more signs', () => {
   const track = trackOf([50, 90, 95, 100, 100]);
-  addObserved(track, 100, { counts: { errors_4xx: 1, assets: 2, dot_paths: 1 }, bitmaps: {} });
+  addObserved(track, 100, {
+    counts: { errors_4xx: 1, assets: 2, dot_paths: 1 },
+    bitmaps: { missing_paths: { hi: 3, lo: 0 } },
+  });
   const window = windowAt(track, 100);
   for (const [name, { direction }] of Object.entries(FEATURES)) {
     for (const more of [moreHits, moreErrors, moreSigns]) {
       let before = features(window, [name])[0] ?? 0;
-      for (const n of [1, 2, 5, 100]) {
+      for (const n of [1, 2, 5, 100, 1024]) {
         const after = features(more(window, n), [name])[0] ?? 0;
         assert.ok(direction * (after - before) >= -1e-9, `${name} after ${n}: ${before} to ${after}`);
         before = after;

@@ -67,6 +67,7 @@ const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/126.0
 
 test('the model that ships leaves people alone, and sends a scanner to slow within 50 requests', async () => {
   const model = await loadModel(join(root, 'model'));
+  after(() => model.close());
   const [, slow = 0] = model.thresholds;
   const scoreOf = async (window: Window): Promise<number> =>
     (await model.score(features(window, model.features), 1))[0] ?? NaN;
@@ -99,7 +100,6 @@ test('the model that ships leaves people alone, and sends a scanner to slow with
     'two pages without a referer',
   );
   assert.ok(model.compiled && model.monotone);
-  model.close();
 });
 
 function line(client: string, second: number, request: string, status: number, referer: string): string {
