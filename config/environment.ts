@@ -63,7 +63,8 @@ function tierVariable(tier: unknown, i: number): Known[] {
   return [{ ...backends, variable, path: ['tiers', i, 'backends'] }];
 }
 
-const isGroup = (value: unknown): value is Record<string, unknown> =>
+/** Whether a value of the file is keys with values. */
+export const isGroup = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What the variables give, and a sentence for each that starts with SCOREGATE_ and is none of ours. */

@@ -1,10 +1,8 @@
 /** The admin server's part of nginx.conf. */
 import { isIP } from 'node:net';
-import { join } from 'node:path';
 import { endpoint } from './formats.ts';
 import { errorLog } from './nginx_log.ts';
-import { quoted, type Place } from './nginx_place.ts';
-import { root } from './paths.ts';
+import type { Place } from './nginx_place.ts';
 import type { Config } from './schema.ts';
 
 /** Metrics and status: for programs on this machine, so neither other addresses nor web pages get an answer. */
@@ -13,7 +11,7 @@ export function adminServer(config: Config, place: Place): string {
   if (!admin) throw new Error(`admin is not HOST:PORT: ${config.admin}`);
   const host = isIP(admin.host) === 6 ? `[${admin.host}]` : admin.host;
   const names = [...new Set(['localhost', '127.0.0.1', '[::1]', host])].map((name) => `"${name}"`);
-  const content = `content_by_lua_file ${quoted(join(root, 'lua/admin.lua'))};`;
+  const content = `content_by_lua_block { require("scoregate.metrics").serve() }`;
   return `server {
   # A foreign Host is a web page that has pointed its name at this machine (DNS rebinding).
   listen ${host}:${admin.port} default_server;

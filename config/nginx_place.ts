@@ -18,7 +18,8 @@ export interface Place {
   stdout: boolean;
   /** How many files a process may have open. */
   openFiles: number;
-  /** Eight hexadecimal digits that no other rendering has: request ids begin with it. */
+  /** Eight hexadecimal digits that no other rendering has: request ids begin with it, and are unique from one start of
+   * nginx to the next; with the line's timestamp they are so beyond it. */
   start: string;
   /** Worker processes; the configuration's `auto` resolved. */
   workers: number;

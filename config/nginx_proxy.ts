@@ -1,9 +1,7 @@
 /** The public server's part of nginx.conf: who the client is, who serves its tier, what the backend is told. */
 import { isIP } from 'node:net';
-import { join } from 'node:path';
 import { errorLog } from './nginx_log.ts';
-import { indent, quoted, type Place } from './nginx_place.ts';
-import { root } from './paths.ts';
+import { indent, type Place } from './nginx_place.ts';
 import type { Config, Tier } from './schema.ts';
 
 /** Takes the client's address from trusted proxies, and from nobody else. */
@@ -20,6 +18,26 @@ export function scoreHeader(config: Config): string {
   return config.headers.score ? 'map $score $score_known {\n  null "";\n  default $score;\n}' : '';
 }
 
+/**
+ * Only a trusted proxy may say that the client came over https; one that speaks the PROXY protocol passes on whatever
+ * the client wrote. The maps for each scheme are looked at only when a header names it.
+ */
+function forwardedProto(config: Config): string {
+  if (config.listen.proxy_protocol) return 'map "" $forwarded_proto {\n  default $scheme;\n}';
+  const schemes = ['https', 'http'];
+  const trusted = schemes.map(
+    (scheme) => `map $peer_trusted $${scheme}_if_trusted {\n  1 ${scheme};\n  default $scheme;\n}`,
+  );
+  const named = schemes.map((scheme) => `  ${scheme} $${scheme}_if_trusted;`);
+  return [
+    ...trusted,
+    'map $http_x_forwarded_proto $forwarded_proto {',
+    ...named,
+    '  default $scheme;',
+    '}',
+  ].join('\n');
+}
+
 /** What backends are told of the client. The peer is appended, not the client that realip made of it. */
 export function forwarded(config: Config): string {
   const peer = config.listen.proxy_protocol ? '$remote_addr' : '$realip_remote_addr';
@@ -27,16 +45,7 @@ export function forwarded(config: Config): string {
   "" ${peer};
   default "$http_x_forwarded_for, ${peer}";
 }
-# Only a trusted proxy may say that the client came over https. The first map is looked at by the second alone.
-map $peer_trusted $proto_of_trusted {
-  1 $http_x_forwarded_proto;
-  default $scheme;
-}
-map $http_x_forwarded_proto $forwarded_proto {
-  default $scheme;
-  https $proto_of_trusted;
-  http $proto_of_trusted;
-}
+${forwardedProto(config)}
 # HTTP/1.0 needs no Host; the request to the backend is HTTP/1.1 and does.
 map $http_host $backend_host {
   "" localhost;
@@ -107,8 +116,9 @@ export function publicServer(config: Config, place: Place): string {
   listen ${options.join(' ')};
   server_name _;
 ${indent(verdict(config).join('\n'))}
-  access_by_lua_file ${quoted(join(root, 'lua/access.lua'))};
-  log_by_lua_file ${quoted(join(root, 'lua/log.lua'))};
+  # Blocks and no require(): a file's name, and a module's, would be looked up for every request.
+  access_by_lua_block { package.loaded["scoregate.gateway"].access() }
+  log_by_lua_block { package.loaded["scoregate.gateway"].log() }
   location / {
     # What goes wrong with single requests is for the file only; standard error says what happened once.
     ${errorLog(config, place)}

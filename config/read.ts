@@ -3,7 +3,7 @@ import { Ajv } from 'ajv';
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 import { LineCounter, parseDocument, type Document } from 'yaml';
-import { given, laidOver, variableOf, type Environment, type Given } from './environment.ts';
+import { given, isGroup, laidOver, variableOf, type Environment, type Given } from './environment.ts';
 import { formatProblem } from './formats.ts';
 import { root } from './paths.ts';
 import { lineOf, pathText, type Path } from './places.ts';
@@ -94,10 +94,6 @@ function toPlain(document: Document, name: string): unknown {
   } catch (error) {
     throw new ConfigError([`${name}:1: (file): not YAML: ${(error as Error).message}`]);
   }
-}
-
-function isGroup(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function merge(base: unknown, over: unknown): unknown {

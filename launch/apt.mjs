@@ -17,7 +17,7 @@ export async function aptInstall(packages) {
  * @param {string[]} packages
  */
 function keepOff(packages) {
-  const services = packages.filter((name) => name === 'nginx' || name === 'redis-server');
+  const services = packages.filter((name) => ['nginx', 'redis-server', 'haproxy'].includes(name));
   if (services.length === 0 || !which('systemctl')) return;
   spawnSync('systemctl', ['disable', '--quiet', ...services], { stdio: 'ignore' });
 }

@@ -17,8 +17,14 @@ export const PACKAGES = [
   'lua-cjson',
   'redis-server',
 ];
-// `luajit2` and not `luajit`: the latter conflicts with the library that nginx's Lua module needs.
-export const TEST_PACKAGES = ['lua-check', 'lua-busted', 'luajit2', 'wrk'];
+// What else a command needs: Debian's package, and the program that tells whether it is there. `luajit2` and not
+// `luajit`: the latter conflicts with the library that nginx's Lua module needs.
+export const TEST_PROGRAMS = {
+  'lua-check': 'luacheck',
+  'lua-busted': 'busted',
+  luajit2: 'luajit',
+  wrk: 'wrk',
+};
 
 /** Ends the process when this Node or this system cannot run Scoregate. */
 export function checkNode() {
@@ -98,34 +104,32 @@ function packagesOf(file) {
 
 /**
  * What of the system is missing, by the names of Debian's packages.
- * @param {boolean} forTests
+ * @param {Record<string, string>} programs
  * @returns {string[]}
  */
-export function missingPackages(forTests) {
+export function missingPackages(programs) {
   const nginx = findNginx();
   const missing = nginx && missingLibraries(nginx).length === 0 ? [] : PACKAGES.slice(0, -1);
   if (!findRedis()) missing.push('redis-server');
-  if (forTests) {
-    const programs = { 'lua-check': 'luacheck', 'lua-busted': 'busted', luajit2: 'luajit', wrk: 'wrk' };
-    for (const [name, program] of Object.entries(programs)) if (!which(program)) missing.push(name);
-  }
+  for (const [name, program] of Object.entries(programs)) if (!which(program)) missing.push(name);
   return missing;
 }
 
 /**
  * Installs what of the system is missing, or says what to install and ends the process.
- * @param {boolean} forTests
+ * @param {Record<string, string>} programs what is needed beside the gateway's own: package and program
  */
-export async function ensureSystemPackages(forTests) {
-  const missing = missingPackages(forTests);
+export async function ensureSystemPackages(programs = {}) {
+  const missing = missingPackages(programs);
   if (missing.length === 0) return;
   const command = `apt-get install ${missing.join(' ')}`;
   const otherwise = 'or run everything in containers: docker compose up --build';
   if (!which('apt-get')) {
+    const more = Object.values(programs);
     fail(
       'this system needs, installed by hand: OpenResty (https://openresty.org/en/installation.html), or an nginx ' +
         'with lua-nginx-module, lua-resty-core, lua-resty-lrucache and lua-cjson; and redis-server 6 or newer; ' +
-        (forTests ? 'for the tests also luacheck, busted, LuaJIT and wrk; ' : '') +
+        (more.length > 0 ? `for this command also ${more.join(', ')}; ` : '') +
         otherwise,
     );
   }
@@ -133,6 +137,6 @@ export async function ensureSystemPackages(forTests) {
     fail(`missing: ${missing.join(' ')}. Install with: sudo ${command}; ${otherwise}`);
   say(`missing: ${missing.join(' ')}`);
   await aptInstall(missing);
-  const still = missingPackages(forTests);
+  const still = missingPackages(programs);
   if (still.length > 0) fail(`still missing after ${command}: ${still.join(' ')} (see above); ${otherwise}`);
 }

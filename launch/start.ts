@@ -36,8 +36,8 @@ async function run(options: Options): Promise<void> {
   const folder = runFolder(options.run);
   const nginx = findNginx();
   if (!nginx) throw new Error('there is no nginx with Lua; node launch/start.mjs says what to install');
-  const needed = ['lua/access.lua', 'scorer/server.ts', 'node_modules/tsx/package.json'].map((path) =>
-    join(root, path),
+  const needed = ['lua/scoregate/gateway.lua', 'scorer/server.ts', 'node_modules/tsx/package.json'].map(
+    (path) => join(root, path),
   );
   const { user, warning } = chooseUser([...needed, config.model]);
   if (warning !== null) say(`warning: ${warning}`);

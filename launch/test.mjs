@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { runTests, testFiles } from './runner.mjs';
-import { checkNode, ensureNpmPackages, ensureSystemPackages, root } from './setup.mjs';
+import { checkNode, ensureNpmPackages, ensureSystemPackages, root, TEST_PROGRAMS } from './setup.mjs';
 
 // Tests that start whole systems measure times: one file at a time, after all others.
 const ALONE = ['test/integration/', 'test/launch/'];
@@ -13,7 +13,7 @@ const WITHIN_MS = 120_000;
 const ELSEWHERE = 'test/compose/';
 
 checkNode();
-await ensureSystemPackages(true);
+await ensureSystemPackages(TEST_PROGRAMS);
 await ensureNpmPackages();
 
 const filters = process.argv.slice(2);

@@ -42,7 +42,8 @@ const ACTIVATIONS: Record<string, Scalar | null> = {
 };
 
 /**
- * @param model sequential, of Dense layers (Dropout and InputLayer are passed over), the last with one unit
+ * @param model sequential, of Dense layers, the last with one unit, and activations that are layers of their own
+ *   (ReLU, LeakyReLU); Dropout and InputLayer are passed over
  * @returns the forward pass, or the reason why there is none
  */
 export function compile(model: LayersModel): Compiled {
@@ -52,6 +53,13 @@ export function compile(model: LayersModel): Compiled {
   for (const layer of model.layers) {
     const kind = layer.getClassName();
     if (kind === 'InputLayer' || kind === 'Dropout') continue; // Dropout does nothing outside training
+    const last = layers.at(-1);
+    const scalar = activationLayer(kind, layer.getConfig());
+    if (scalar && last) {
+      const [before, after] = [last.activate, each(scalar)];
+      last.activate = (values) => (before?.(values), after(values));
+      continue;
+    }
     if (kind !== 'Dense') return { reason: `layer "${layer.name}" is ${kind}, not Dense` };
     const dense = readDense(layer);
     if ('reason' in dense) return dense;
@@ -61,6 +69,17 @@ export function compile(model: LayersModel): Compiled {
   if (last === undefined) return { reason: 'there is no Dense layer' };
   if (last.units !== 1) return { reason: `the last layer has ${last.units} units, not 1` };
   return { forward: (rows, n) => run(layers, rows, n) };
+}
+
+/** As TensorFlow.js 4.22 computes them (tfjs-layers/src/layers/advanced_activations.ts). */
+function activationLayer(kind: string, config: Record<string, unknown>): Scalar | undefined {
+  if (kind === 'ReLU') {
+    const most = config['maxValue'] == null ? Infinity : Number(config['maxValue']);
+    return (x) => Math.min(most, x > 0 ? x : 0);
+  }
+  if (kind !== 'LeakyReLU') return undefined;
+  const slope = Number(config['alpha']);
+  return (x) => (x > 0 ? x : slope * x);
 }
 
 function readDense(layer: LayersModel['layers'][number]): Dense | { reason: string } {

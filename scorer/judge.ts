@@ -1,15 +1,6 @@
 /** Records → verdicts: score, tier and lease of every client of a batch, in a few calls of the model. */
 import { features } from './features.ts';
-import {
-  clampTtl,
-  hitsOnly,
-  hitsQuestion,
-  lease,
-  longest,
-  shortest,
-  worseQuestions,
-  type Lease,
-} from './lease.ts';
+import { clampTtl, leases, longest, shortest, type Lease } from './lease.ts';
 import type { Model } from './model.ts';
 import { search, type Question } from './search.ts';
 import { emptyRecord, type ClientRecord } from './store/record.ts';
@@ -119,30 +110,20 @@ async function settle(model: Judging, cases: readonly Case[], lines: Lines, now:
 }
 
 async function grant(model: Judging, cases: readonly Case[], lines: Lines, now: Moment): Promise<Lease[]> {
-  const names = model.features;
-  const leases = cases.map(({ subject, after }) => {
+  const granted = cases.map(({ subject, after }) => {
     const most = model.monotone ? longest() : shortest();
     return subject.pin >= 0 ? longest() : { ...most, ttl_ms: clampTtl(improvesIn(after, lines, now)) };
   });
-  if (!model.monotone) return leases;
-  const asking = cases
-    .map((one, i) => ({ one, i, line: lines.thresholds[one.after.tier] }))
-    .filter((ask): ask is typeof ask & { line: number } => ask.line !== undefined && ask.one.subject.pin < 0);
-  const hits = await search(
-    model,
-    asking.map(({ one, line }) => hitsQuestion(one.window, names, line)),
-  );
-  const worse = hitsOnly(names)
-    ? hits.flatMap((n) => [n, n])
-    : await search(
-        model,
-        asking.flatMap(({ one, line }, k) => worseQuestions(one.window, names, line, hits[k] as number)),
-      );
-  asking.forEach(({ i }, k) => {
-    const [errors, signs] = [worse[2 * k] as number, worse[2 * k + 1] as number];
-    leases[i] = lease(hits[k] as number, errors, signs, (leases[i] as Lease).ttl_ms);
+  if (!model.monotone) return granted;
+  const asking = cases.flatMap(({ subject, window, after }, i) => {
+    const line = lines.thresholds[after.tier];
+    return line === undefined || subject.pin >= 0
+      ? []
+      : [{ i, window, line, ttl_ms: (granted[i] as Lease).ttl_ms }];
   });
-  return leases;
+  const found = await leases(model, asking);
+  asking.forEach(({ i }, k) => (granted[i] = found[k] as Lease));
+  return granted;
 }
 
 function verdict(
@@ -151,16 +132,18 @@ function verdict(
   lines: Lines,
   now: Moment,
 ): Verdict {
-  const common = {
+  const pinned = subject.pin >= 0;
+  const whole: Verdict = {
     key: subject.key,
     score: Math.round(score * 1e6) / 1e6,
+    tier: pinned ? subject.pin : after.tier,
     requests_60s: hitsOf(window),
     lease: granted,
     improvesMs: improvesIn(after, lines, now),
   };
-  if (subject.pin >= 0) return { ...common, tier: subject.pin, origin: 'pinned' };
-  if (after.tier > tierOf(score, lines.thresholds)) return { ...common, tier: after.tier, origin: 'held' };
-  return { ...common, tier: after.tier };
+  if (pinned) whole.origin = 'pinned';
+  else if (after.tier > tierOf(score, lines.thresholds)) whole.origin = 'held';
+  return whole;
 }
 
 /** Whether the record must be told: a client in the best tier that has none written is in the best tier. */

@@ -4,7 +4,7 @@
  * showing every sign (signs).
  */
 import { featuresOf } from './features.ts';
-import type { Question } from './search.ts';
+import { search, type Question, type Scores } from './search.ts';
 import { WIDTH, plusErrors, plusHits, plusSigns, sumsOf, type Sums } from './sums.ts';
 import { hitsOf, type Window } from './window.ts';
 
@@ -63,8 +63,29 @@ export function worseQuestions(
   return [ask(sums, names, line, plusErrors, hits + 1), ask(sums, names, line, plusSigns, hits + 1)];
 }
 
+/** Leases of clients below a line, each found with the model; `ttl_ms` is for whoever knows the tier's hold. */
+export async function leases(
+  model: Scores,
+  clients: readonly { window: Window; line: number; ttl_ms: number }[],
+): Promise<Lease[]> {
+  const names = model.features;
+  const hits = await search(
+    model,
+    clients.map(({ window, line }) => hitsQuestion(window, names, line)),
+  );
+  const worse = hitsOnly(names)
+    ? hits.flatMap((n) => [n, n])
+    : await search(
+        model,
+        clients.flatMap(({ window, line }, k) => worseQuestions(window, names, line, hits[k] as number)),
+      );
+  return clients.map(({ ttl_ms }, k) =>
+    lease(hits[k] as number, worse[2 * k] as number, worse[2 * k + 1] as number, ttl_ms),
+  );
+}
+
 /** @param hits the answer to hitsQuestion; errors and signs: those to worseQuestions */
-export function lease(hits: number, errors: number, signs: number, ttlMs: number): Lease {
+function lease(hits: number, errors: number, signs: number, ttlMs: number): Lease {
   const fewest = (n: number): number => Math.min(MOST, n + 1);
   return { hits, errors: fewest(errors), signs: fewest(signs), ttl_ms: clampTtl(ttlMs) };
 }

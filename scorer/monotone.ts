@@ -14,7 +14,7 @@ const WAYS = [moreHits, moreErrors, moreSigns];
 
 type Score = (rows: Float64Array, n: number) => Float64Array | Promise<Float64Array>;
 
-function randomWindow(random: Random): Window {
+export function randomWindow(random: Random): Window {
   const window: Window = { now: WINDOW_S, hits: [], counts: {}, distinct: {} };
   const active = random() ** 2;
   const busy = 1 + 20 * random() ** 4;

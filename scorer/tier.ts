@@ -30,7 +30,8 @@ export function tierOf(score: number, thresholds: readonly number[]): number {
 
 /** The standing of a client whose record was lost: as bad as the gateway holds it, and only just. */
 export function restored(tier: number, lines: number, now: number): Standing {
-  return { tier, since: Array.from({ length: lines }, (_, i) => (i < tier ? now : 0)) };
+  const since = new Array<number>(lines).fill(0); // not Array.from, which takes ten times as long
+  return { tier, since: since.fill(now, 0, tier) };
 }
 
 /** The tier that a score gives a client in a standing. */

@@ -10,8 +10,8 @@ const EPOCHS = 6;
 
 export const USAGE = `npm run train -- [options]
 
-  --logs FILE…      access logs to learn from (combined or common log format, .gz too, - for standard input);
-                    without it: the simulator
+  --logs FILE…      access logs to learn from (combined or common log format, with or without a virtual host, or
+                    the gateway's own JSON; .gz too, - for standard input); without it: the simulator
   --out DIR         where to write the model; default model/
   --features LIST   comma-separated; default: those of the model that ships
   --seed N          default 1

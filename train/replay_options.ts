@@ -16,7 +16,7 @@ export interface ReplayOptions {
 
 export const USAGE = `npm run replay -- FILE [OPTION…]
 
-  FILE             an access log, combined or common format, plain or gzipped; - is standard input
+  FILE             an access log (as npm run train reads), plain or gzipped; - is standard input
   --from TIME      from this time on, for example 2019-10-15T11:40:00+02:00
   --to TIME        up to this time
   --busiest SPAN   instead: the SPAN with the most requests, for example 90s, 10m, 1h

@@ -1,6 +1,7 @@
 /** Log → plan: which requests of it to send, and when. */
 import { clientKey } from '../scorer/key.ts';
-import { readLogs, type LogRow, type LogSummary } from './parse.ts';
+import type { LogRow } from './line.ts';
+import { readLogs, type LogSummary } from './parse.ts';
 
 export interface Range {
   /** Unix seconds, the first included, the second not; either may be infinite. */
@@ -76,13 +77,17 @@ function unsendable(row: LogRow, key: string | null): string | null {
   return null;
 }
 
-/** Sorts by time, keeping the log's order within a second, and spreads the requests of each evenly over it. */
+/**
+ * Sorts by time, keeping the log's order within a second, and spreads the requests of each evenly over it. A log that
+ * knows milliseconds says itself when each came.
+ */
 export function spread(requests: Planned[], from: number): void {
   requests.sort((a, b) => a.row.time - b.row.time);
   for (let start = 0, end = 0; start < requests.length; start = end) {
     const { time } = (requests[start] as Planned).row;
     while (end < requests.length && (requests[end] as Planned).row.time === time) end++;
-    for (let i = start; i < end; i++) (requests[i] as Planned).at = time - from + (i - start) / (end - start);
+    for (let i = start; i < end; i++)
+      (requests[i] as Planned).at = time - from + (Number.isInteger(time) ? (i - start) / (end - start) : 0);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Figures → text, as `npm run replay` prints it. */
+import { columns } from './columns.ts';
 import { performance } from 'node:perf_hooks';
 import { iso, type Plan } from './replay_plan.ts';
 import { ask, compare, type Said } from './replay_scorer.ts';
@@ -70,17 +71,6 @@ export async function askAll(scorer: URL, clients: readonly ClientTally[]): Prom
   return asked;
 }
 
-/** Columns: the first to the left, the others to the right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
 function clientRow({ client, said, problem, sent, agrees }: Asked): string[] {
   const diverted = client.diverted === null ? '-' : `${client.diverted.request} (${client.diverted.tier})`;
   const start = [client.key, String(client.requests)];
@@ -119,9 +109,9 @@ export function closing(tally: Tally, order: readonly string[], asked: readonly 
   const failed = total(tally.failed);
   const lines = [
     '',
-    ...table([['tier', 'clients', 'requests'], ...tierRows(tally, order)]),
+    ...columns([['tier', 'clients', 'requests'], ...tierRows(tally, order)]),
     '',
-    ...table([heads, ...asked.map(clientRow)]),
+    ...columns([heads, ...asked.map(clientRow)]),
     '',
     `failed requests: ${failed}${failed > 0 ? ` (${listed(tally.failed)})` : ''}`,
   ];

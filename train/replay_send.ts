@@ -2,7 +2,7 @@
 import http from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogRow } from './parse.ts';
+import type { LogRow } from './line.ts';
 import type { Planned } from './replay_plan.ts';
 
 /** What came of one request. `failed` is null, or why its user would have been let down. */

@@ -12,7 +12,9 @@ export interface Site {
 export interface Sites {
   sites: Site[];
   summaries: Logs['summary'][];
+  /** Lines left out (logs.ts), in all and by reason. */
   left: number;
+  reasons: Map<string, number>;
 }
 
 /** `logs/wiki-2012.log.2.gz` → `logs/wiki-2012` */
@@ -30,12 +32,13 @@ export async function sitesOf(
 ): Promise<Sites> {
   const groups = new Map<string, string[]>();
   for (const file of files) groups.set(stem(file), [...(groups.get(stem(file)) ?? []), file]);
-  const read: Sites = { sites: [], summaries: [], left: 0 };
+  const read: Sites = { sites: [], summaries: [], left: 0, reasons: new Map() };
   for (const [name, members] of groups) {
-    const { entries, summary, left } = await entriesOf(members);
+    const { entries, summary, left, reasons } = await entriesOf(members);
     read.sites.push({ name: path.basename(name), entries, labels: label(entries, given) });
     read.summaries.push(summary);
     read.left += left;
+    for (const [reason, n] of reasons) read.reasons.set(reason, (read.reasons.get(reason) ?? 0) + n);
   }
   return read;
 }

@@ -8,6 +8,7 @@ import { goldenOf } from './golden.ts';
 import { judge, judgeOne, scoresOf, worstOf, type Judgement } from './judge.ts';
 import { linesFor } from './lines.ts';
 import { countsTable, listed, writeLabels } from './lists.ts';
+import { reasonsText } from './logs.ts';
 import { USAGE, UsageError, options, type Options } from './options.ts';
 import { abuseReached, table } from './outcome.ts';
 import { progress } from './progress.ts';
@@ -39,13 +40,14 @@ async function sitesFor(chosen: Options): Promise<{ sites: Site[]; data: Record<
     const site = { name: 'simulator', entries: firstOf(entries), labels };
     return { sites: [site], data: { source: 'simulator', seed } };
   }
-  const { sites, summaries, left } = await sitesOf(logs, listed(chosen.abuse, chosen.human));
+  const { sites, summaries, left, reasons } = await sitesOf(logs, listed(chosen.abuse, chosen.human));
   for (const { files, samples } of summaries) {
     for (const { file, rows, unfit } of files) {
       console.log(`${path.basename(file)}: ${rows} lines${unfit > 0 ? `, ${unfit} that do not fit` : ''}`);
     }
     for (const { file, line, text } of samples) console.log(`  ${path.basename(file)}:${line}: ${text}`);
   }
+  if (left > 0) console.log(`left out: ${reasonsText(reasons)}`);
   const lines = summaries.reduce((sum, { rows }) => sum + rows, 0);
   const unfit = summaries.reduce((sum, summary) => sum + summary.unfit, 0);
   return { sites, data: { source: 'access logs', files: logs.length, lines, unfit, left } };

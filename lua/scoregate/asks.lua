@@ -14,12 +14,15 @@ local M = { USED_UP = 1, ENDED = 2, FIRST_SEEN = 3, BATCH = BATCH }
 -- A verdict that is asked for and does not come may be asked for again after this time.
 local LOCK_MS = settings.wait_ms + 2 * settings.timeout_ms
 
+local LINGER_S = 0.01
+
 local queues = {}
 for class = 1, 3 do
     queues[class] = { first = 1, n = 0 }
 end
 local batch_ms = 2 -- moving average of what a batch takes
 local wake
+local urgent -- whether somebody waits for one of those that are queued
 
 --- Called in the worker that will ask.
 function M.open()
@@ -31,10 +34,19 @@ function M.under_way(c, now)
     return now < c.refresh_until
 end
 
+--- Says that one is.
+function M.begin(c, now)
+    c.refresh_until = now + LOCK_MS
+end
+
 --- Wants a verdict about slot `i`, record `c` (under the lock). False when the queue of its class is
 -- full, or when this worker is ending; true when it is queued or under way already.
 function M.ask(class, i, c, now)
-    if now < c.refresh_until then
+    if class ~= M.ENDED then
+        urgent = true
+        M.wake()
+    end
+    if M.under_way(c, now) then
         return true
     end
     if ngx.worker.exiting() then
@@ -45,10 +57,12 @@ function M.ask(class, i, c, now)
         clients.shared.asks_refused = clients.shared.asks_refused + 1
         return false
     end
-    c.refresh_until = now + LOCK_MS
+    M.begin(c, now)
     q[(q.first + q.n - 1) % settings.queue + 1] = i
     q.n = q.n + 1
-    M.wake()
+    if M.length() == 1 then
+        M.wake()
+    end
     return true
 end
 
@@ -59,9 +73,13 @@ function M.wake()
     end
 end
 
---- Sleeps until something is wanted, at most `seconds`.
+--- Sleeps until something is wanted, at most `seconds`. Refreshes for which nobody waits are let gather for
+-- LINGER_S: a report of many costs hardly more than a report of one.
 function M.sleep(seconds)
     wake:wait(seconds)
+    if not urgent and M.length() > 0 then
+        wake:wait(LINGER_S)
+    end
 end
 
 --- The next slot that is wanted, or nil.
@@ -75,6 +93,7 @@ function M.next()
             return i
         end
     end
+    urgent = false
     return nil
 end
 
@@ -87,6 +106,11 @@ function M.drop()
         i = M.next()
     end
     clients.unlock()
+end
+
+--- Whether somebody waits for one of those that are queued.
+function M.urgent()
+    return urgent and M.length() > 0
 end
 
 --- Number queued.

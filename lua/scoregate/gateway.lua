@@ -1,4 +1,4 @@
--- The path of a request: key, hit, lease, tier. Each phase file calls one function here.
+-- The path of a request: key, hit, lease, tier. Each phase calls one function here (config/nginx_proxy.ts).
 
 local ffi = require "ffi"
 local observations = require "scoregate.observations"
@@ -62,7 +62,7 @@ end
 
 -- Whether a request whose lease does not hold should wait for a verdict.
 local function worth_waiting(state, asked)
-    if state == ENDED or not asked or breaker.open() then
+    if state == ENDED or not asked or settings.wait_ms == 0 or breaker.open() then
         return false
     end
     return state ~= NONE or asks.work_ms() <= settings.wait_ms

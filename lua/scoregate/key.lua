@@ -38,13 +38,17 @@ function M.of(address, size)
     return 6, w[0], w[1]
 end
 
---- Text form of a key.
-function M.text(family, a, b)
+local octets = cast("unsigned char *", words)
+
+--- Puts the text form of a key into a string.buffer.
+function M.put(buffer, family, a, b)
     words[0], words[1], words[2], words[3] = a, b, 0, 0
     if family == 4 then
-        return ffi.string(C.inet_ntop(AF_INET, words, text_buffer, 64))
+        buffer:put(octets[0], ".", octets[1], ".", octets[2], ".", octets[3])
+        return
     end
-    return ffi.string(C.inet_ntop(AF_INET6, words, text_buffer, 64)) .. "/64"
+    C.inet_ntop(AF_INET6, words, text_buffer, 64)
+    buffer:put(ffi.string(text_buffer), "/64")
 end
 
 --- Key of an address as text, in any form that the scorer accepts: family, a, b;

@@ -39,23 +39,24 @@ local function map(bytes)
 end
 
 -- What the dictionary says of a block is one text under one key, so that nobody reads half of it:
--- "address bytes pid signature", where `pid` is the master's, in whose memory the address is good.
+-- "serial address bytes pid signature", where `pid` is the master's, in whose memory the address is good. The
+-- serial tells two blocks apart that have lain at the same address, one after the other.
 local function read(dict, key)
     local text = dict:get(key)
     if not text then
         return nil
     end
-    local address, bytes, pid, signature = text:match("^(%d+) (%d+) (%d+) (.*)$")
+    local address, bytes, pid, signature = text:match("^%d+ (%d+) (%d+) (%d+) (.*)$")
     if tonumber(pid) ~= C.getpid() then
         return nil
     end
     return ffi.cast("void *", ffi.cast("uintptr_t", tonumber(address))), tonumber(bytes), signature
 end
 
---- The block of the cycle in force of this master: pointer and signature (how it is laid out); else nil.
+--- The block of the cycle in force of this master: pointer, signature (how it is laid out), description; else nil.
 function M.earlier(dict)
     local block, _, signature = read(dict, "block")
-    return block, signature
+    return block, signature, dict:get("block")
 end
 
 --- Maps a new block of `bytes` zero bytes. It starts with room of 64 bytes for the lock.
@@ -70,9 +71,10 @@ function M.create(bytes)
     return block
 end
 
---- What remember() and is_current() need of a block; `master` is the master's process number.
-function M.describe(block, bytes, master, signature)
-    return ("%.0f %d %d %s"):format(tonumber(ffi.cast("uintptr_t", block)), bytes, master, signature)
+--- Describes a new block, for remember() and is_latest(); `master` is the master's process number.
+function M.describe(dict, block, bytes, master, signature)
+    local serial = dict:incr("serial", 1, 0)
+    return ("%d %.0f %d %d %s"):format(serial, tonumber(ffi.cast("uintptr_t", block)), bytes, master, signature)
 end
 
 --- Remembers the block of a cycle that has come into force (called by each of its workers, in any order): a
@@ -85,9 +87,15 @@ function M.remember(dict, description)
     end
 end
 
---- Whether a block is the one in force.
-function M.is_current(dict, description)
-    return dict:get("block") == description
+--- Says, in the master, which block the workers will use that it is about to start.
+function M.announce(dict, description)
+    dict:set("latest", description)
+end
+
+--- Whether no later block has been announced: a worker that ends asks this, to whom the others may not have
+-- come yet that will remember() theirs.
+function M.is_latest(dict, description)
+    return dict:get("latest") == description
 end
 
 --- Unmaps the block before the present one, if there is one, in the master: no worker that it may yet

@@ -9,7 +9,7 @@ local config = require "scoregate.config"
 local settings = config.read()
 local vocabulary = settings.vocabulary.observations
 
-local M = { settings = settings, names = {}, bitmaps = {} }
+local M = { settings = settings, names = {}, kinds = {} }
 
 local SOURCE = [[
 local bor, lshift = bit.bor, bit.lshift
@@ -95,7 +95,7 @@ end
 local fields = {}
 for i, o in ipairs(vocabulary) do
     M.names[i] = o.name
-    M.bitmaps[i] = o.kind == "bitmap"
+    M.kinds[i] = o.kind
     -- a bitmap is two halves of int32, what bit operations give; a sum (bytes) may be large
     local form = o.kind == "bitmap" and "int32_t %s[2];" or o.kind == "sum" and "double %s;" or "uint32_t %s;"
     fields[i] = form:format(o.name)

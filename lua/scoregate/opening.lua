@@ -87,11 +87,13 @@ local function mend(its_block, total)
     clients.unlock()
 end
 
+-- The description of the block that is open then.
 local function open(known, newcomers, tiers, signature)
-    local old, before = memory.earlier(dict)
+    local total = known + newcomers + 1
+    local old, before, its_description = memory.earlier(dict)
     if old and before == signature then
-        use(old, known + newcomers + 1)
-        return
+        use(old, total)
+        return its_description
     end
     local its_layout, its_tiers, k, n = (before or ""):match("^(.*)|(.*)|(%d+)|(%d+)$")
     local compatible = old and its_layout == layout.signature
@@ -104,6 +106,7 @@ local function open(known, newcomers, tiers, signature)
     end
     clients.rebuild()
     shared.mended = 0
+    return memory.describe(dict, block, layout.size(total), ffi.C.getpid(), signature)
 end
 
 --- Opens the table in nginx's master. `its_dict` is the ngx.shared dictionary that remembers the block over
@@ -113,9 +116,8 @@ function M.open(its_dict, known, newcomers, tiers)
     dict = its_dict
     memory.release_superseded(dict)
     local signature = table.concat({ layout.signature, table.concat(tiers, ","), known, newcomers }, "|")
-    open(known, newcomers, tiers, signature)
-    local bytes = layout.size(known + newcomers + 1)
-    description = memory.describe(block, bytes, ffi.C.getpid(), signature)
+    description = open(known, newcomers, tiers, signature)
+    memory.announce(dict, description)
 end
 
 --- Called by each worker: the block is now the one in force.
@@ -123,9 +125,9 @@ function M.remember()
     memory.remember(dict, description)
 end
 
---- Whether the block is still the one in force.
-function M.is_current()
-    return memory.is_current(dict, description)
+--- Whether workers that are started from now on use this block too.
+function M.is_latest()
+    return memory.is_latest(dict, description)
 end
 
 return M

@@ -2,13 +2,15 @@
 
 local ffi = require "ffi"
 local bit = require "bit"
+local buffer = require "string.buffer"
 local asks = require "scoregate.asks"
 local clients = require "scoregate.clients"
 local key = require "scoregate.key"
 local observations = require "scoregate.observations"
 
 local settings = observations.settings
-local names, bitmaps = observations.names, observations.bitmaps
+local cast, tohex = ffi.cast, bit.tohex
+local floor, max, min = math.floor, math.max, math.min
 local NO_TIER = clients.NO_TIER
 
 -- Nothing stays unreported for more than 1 s, or 10 s while many clients are active; less the tick
@@ -29,7 +31,7 @@ local function add(batch, i, now)
         return -- forgotten meanwhile
     end
     clients.take(c, batch.taken[batch.n])
-    c.refresh_until = now + settings.wait_ms + 2 * settings.timeout_ms
+    asks.begin(c, now)
     batch.slot[batch.n] = i
     batch.n = batch.n + 1
 end
@@ -91,70 +93,83 @@ function M.take_all(batch, now)
     return batch.n
 end
 
-local parts, last = {}, 0
-
-local function put(text)
-    last = last + 1
-    parts[last] = text
-end
+-- A string.buffer and loops over offsets, not a table of strings and fields by name: LuaJIT makes one
+-- trace of each loop, where a name that varies would take one for each name.
+local body = buffer.new()
 
 local function put_hits(c, now_s)
     for k = 0, c.hit_seconds - 1 do
-        put(k == 0 and ',"hits":[[' or ",[")
         -- another worker's clock may be a moment ahead
-        put(math.max(0, math.min(now_s - c.hit_s[k], 3600)))
-        put(",")
-        put(c.hit_n[k])
-        put("]")
+        local age = max(0, min(now_s - c.hit_s[k], 3600))
+        body:put(k == 0 and ',"hits":[[' or ",[", age, ",", tonumber(c.hit_n[k]), "]")
     end
     if c.hit_seconds > 0 then
-        put("]")
+        body:put("]")
+    end
+end
+
+-- Where the observations of each kind lie in a record, and what stands before their values.
+local function of_kind(kind)
+    local found = { n = 0 }
+    for k, name in ipairs(observations.names) do
+        if observations.kinds[k] == kind then
+            found.n = found.n + 1
+            found[found.n] = { offset = ffi.offsetof("scoregate_client", name), label = ',"' .. name .. '":' }
+        end
+    end
+    return found
+end
+
+local counts, sums, bitmaps = of_kind("count"), of_kind("sum"), of_kind("bitmap")
+local uint32_p, double_p, int32_p = ffi.typeof("uint32_t *"), ffi.typeof("double *"), ffi.typeof("int32_t *")
+
+local function put_numbers(found, record, pointer)
+    for k = 1, found.n do
+        local n = cast(pointer, record + found[k].offset)[0]
+        if n ~= 0 then
+            body:put(found[k].label, n)
+        end
     end
 end
 
 local function put_observations(c)
-    for k = 1, #names do
-        local name = names[k]
-        if bitmaps[k] then
-            local half = c[name]
-            if half[0] ~= 0 or half[1] ~= 0 then
-                put(',"' .. name .. '":"')
-                put(bit.tohex(half[1])) -- the high half comes first
-                put(bit.tohex(half[0]))
-                put('"')
-            end
-        elseif c[name] ~= 0 then
-            put(',"' .. name .. '":')
-            put(("%.0f"):format(c[name]))
+    local record = cast("char *", c)
+    put_numbers(counts, record, uint32_p)
+    put_numbers(sums, record, double_p)
+    for k = 1, bitmaps.n do
+        local half = cast(int32_p, record + bitmaps[k].offset)
+        if half[0] ~= 0 or half[1] ~= 0 then
+            -- the high half comes first
+            body:put(bitmaps[k].label, '"', tohex(half[1]), tohex(half[0]), '"')
         end
     end
 end
 
 local function put_client(c, now)
-    put('{"ip":"')
-    put(key.text(c.family, c.a, c.b))
-    put('"')
+    body:put('{"ip":"')
+    key.put(body, c.family, c.a, c.b)
+    body:put('"')
     -- A pin says nothing about the client; an old verdict nothing about the present: its hold may be over.
     if c.tier ~= NO_TIER and c.tier > 0 and c.pinned == 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000 then
-        put(',"tier":"' .. settings.tiers[c.tier + 1] .. '"')
+        body:put(',"tier":"', settings.tiers[c.tier + 1], '"')
     end
-    put_hits(c, math.floor(now / 1000))
+    put_hits(c, floor(now / 1000))
     put_observations(c)
-    put("}")
+    body:put("}")
 end
 
 --- The batch as JSON text; `sender` and `seq` say whose and which it is.
 function M.encode(batch, sender, seq, now)
-    last = 0
-    put(('{"sender":"%s","seq":%d,"held":%.0f,"clients":['):format(sender, seq, clients.shared.generation))
+    body:reset()
+    body:putf('{"sender":"%s","seq":%d,"held":%.0f,"clients":[', sender, seq, clients.shared.generation)
     for k = 0, batch.n - 1 do
         if k > 0 then
-            put(",")
+            body:put(",")
         end
         put_client(batch.taken[k], now)
     end
-    put("]}")
-    return table.concat(parts, "", 1, last)
+    body:put("]}")
+    return body:tostring()
 end
 
 return M

@@ -19,10 +19,10 @@ local ORPHANS = "orphans"
 -- Where nobody waits, every answer within the scorer's time limit is in time.
 local IN_TIME_MS = settings.wait_ms > 0 and settings.wait_ms or settings.timeout_ms
 
--- Whether requests may still come to this worker whose hits nobody else would report (see leave()).
+-- `left`: this worker has said what it had to; requests under way may still end in it.
 local M = { left = false }
 
-local sender, seq = nil, 0
+local sender, seq, orphans = nil, 0, 0
 local batch, body -- the report that has no answer yet
 local none -- a batch without clients: an orphan's answer is nobody's
 local posted_at, overdue_counted
@@ -108,12 +108,13 @@ local function try_step()
     else
         breaker.succeeded_late(clock.now())
     end
-    return asks.length() > 0 or M.current.n == asks.BATCH
+    return asks.urgent() or M.current == none or M.current.n == asks.BATCH
 end
 
 local function orphan()
     local ok, err = ngx.shared.scoregate:rpush(ORPHANS, body)
     if not ok then
+        clients.tally("lost_hits", report.hits(M.current))
         ngx.log(ngx.ERR, "a report was lost when a worker ended: ", err)
     end
     body = nil
@@ -135,10 +136,10 @@ end
 -- When the workers that follow use another block of memory (limits were changed), what this worker's block
 -- holds unreported is left to them too.
 local function leave_unreported()
-    while report.take_all(batch, clock.now()) > 0 do
-        seq = seq + 1
+    while not opening.is_latest() and report.take_all(batch, clock.now()) > 0 do
+        orphans = orphans + 1
         -- a sender of its own for each: two workers may post them in any order
-        body = report.encode(batch, sender .. "." .. seq, 1, clock.now())
+        body, M.current = report.encode(batch, sender .. "." .. orphans, 1, clock.now()), batch
         orphan()
     end
 end
@@ -149,13 +150,11 @@ local function leave()
         orphan()
     end
     asks.drop()
-    if not opening.is_current() then
-        leave_unreported()
-        M.left = true -- requests under way may still end here
-    end
+    leave_unreported()
+    M.left = true
 end
 
---- Leaves what a request of a worker that has left() counted. Called in its log phase.
+--- Leaves what a request that ended after leave() has counted. Called in its log phase.
 function M.leave_more()
     assert(ngx.timer.at(0, leave_unreported))
 end

@@ -39,7 +39,8 @@ export class FallbackStore implements WindowStore {
   readonly #backlog = new Backlog();
   /** Tiers and changes that Redis has not been told. */
   readonly #held = new Lru<Held>(100_000);
-  #changes: Change[] = [];
+  #pins: Change[] = [];
+  #forgets: { change: Change; at: number }[] = [];
   #state: ChangeState;
   #syncing: Promise<void> | undefined;
   #closed = false;
@@ -126,7 +127,11 @@ export class FallbackStore implements WindowStore {
         this.#fail(error);
       }
     }
-    this.#changes.push(...changes);
+    const at = performance.now();
+    for (const change of changes) {
+      if ('forget' in change) this.#forgets.push({ change, at });
+      else this.#pins.push(change);
+    }
     // What was to be told of a forgotten client is of before.
     for (const change of changes) if ('forget' in change) this.#held.delete(change.ip);
     return this.#adopt(await this.#memory.change(changes, floor));
@@ -212,12 +217,16 @@ export class FallbackStore implements WindowStore {
 
   async #handOver(): Promise<void> {
     const before = this.replayed;
-    await this.#tellChanges();
+    await this.#tellPins();
     for (;;) {
       const next = this.#backlog.first();
-      if (next !== undefined) await this.#replay(next);
+      const [forget] = this.#forgets;
+      // In the order in which they came: hits from before a forget are forgotten too.
+      if (this.#pins.length > 0) await this.#tellPins();
+      else if (forget !== undefined && forget.at <= (next?.at ?? Infinity))
+        await this.#tellForget(forget.change);
+      else if (next !== undefined) await this.#replay(next);
       else if (this.#held.size > 0) await this.#tellHeld();
-      else if (this.#changes.length > 0) await this.#tellChanges();
       else break; // nothing can come between this and the next line
     }
     this.mode = 'redis';
@@ -239,19 +248,23 @@ export class FallbackStore implements WindowStore {
     this.#backlog.done(waiting);
   }
 
-  async #tellChanges(): Promise<void> {
+  async #tellPins(): Promise<void> {
     const theirs = await this.#redis.changes();
-    if (theirs.generation === 0) {
-      this.#adopt(await this.#redis.restore(this.#state));
-    }
-    if (this.#changes.length > 0) {
-      const told = this.#changes;
-      const state = await this.#redis.change(told, this.#state.generation + 1);
-      this.#changes = this.#changes.slice(told.length);
-      this.#adopt(state);
-    } else {
+    if (theirs.generation === 0) this.#adopt(await this.#redis.restore(this.#state));
+    if (this.#pins.length === 0) {
       await this.#align(theirs.generation === 0 ? this.#state.generation : theirs.generation);
+      return;
     }
+    const told = this.#pins;
+    const state = await this.#redis.change(told, this.#state.generation + 1);
+    this.#pins = this.#pins.slice(told.length);
+    this.#adopt(state);
+  }
+
+  async #tellForget(change: Change): Promise<void> {
+    const state = await this.#redis.change([change], this.#state.generation + 1);
+    this.#forgets.shift();
+    this.#adopt(state);
   }
 
   async #tellHeld(): Promise<void> {

@@ -43,8 +43,8 @@ export class Part {
     this.#environment = environment;
   }
 
-  /** Starts the process and waits until its port answers. */
-  async start(): Promise<void> {
+  /** Starts the process and waits until its port answers, at most `within` ms. */
+  async start(within = 15_000): Promise<void> {
     const [program = '', ...args] = this.#command;
     if (await answers(this.#port)) throw new Error(`port ${this.#port} of ${this.name} is in use`);
     const child = spawn(program, args, {
@@ -57,7 +57,7 @@ export class Part {
       stream.on('data', (data: Buffer) => (this.output += data.toString()));
     await until(
       () => answers(this.#port),
-      15_000,
+      within,
       () => `${this.name} does not listen:\n${this.output}`,
     );
   }

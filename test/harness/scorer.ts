@@ -30,6 +30,7 @@ export class FakeScorer {
   longest = 1024;
   /** What was last reported of each client with a hit. */
   readonly reports = new Map<string, Reported>();
+  #answers = 0;
   readonly #last = new Map<string, number>();
   readonly #clients = new Map<string, number>();
   readonly #server: Server;
@@ -40,7 +41,7 @@ export class FakeScorer {
       request.on('data', (data: Buffer) => (body += data.toString()));
       request.on('end', () => {
         const text = this.#answer(body);
-        if (this.behaviour === 'lost answer' && Math.random() < 0.3) return response.destroy();
+        if (this.behaviour === 'lost answer' && this.#answers++ % 3 === 0) return response.destroy();
         if (this.behaviour === 'error') response.statusCode = 503;
         if (this.behaviour === 'bad length') {
           response.socket?.end('HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}');

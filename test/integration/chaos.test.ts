@@ -8,7 +8,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import test, { after, before } from 'node:test';
+import test, { after, before, type TestContext } from 'node:test';
 import { plainNginx, startGateway, until, type Gateway, type LogLine } from '../harness/gateway.ts';
 import { load, type LoadResult } from '../harness/load.ts';
 import { writeModel } from '../scorer/models.ts';
@@ -250,13 +250,24 @@ test('reloaded every second: nothing is lost, no verdict either, and no more con
   );
 });
 
+/** Stops the scorer until the test ends and listens in its place. */
+async function inPlaceOfTheScorer(t: TestContext): Promise<FakeScorer> {
+  const scorer = new FakeScorer();
+  await gateway.scorer.end();
+  await scorer.listen(gateway.scorerPort);
+  t.after(async () => {
+    await scorer.close();
+    await gateway.scorer.start();
+    await recovered();
+  });
+  await recovered();
+  return scorer;
+}
+
 const BEHAVIOURS = ['garbage', 'late', 'lost answer', 'error', 'bad length', 'bad changes'] as const;
 for (const behaviour of BEHAVIOURS satisfies readonly Behaviour[]) {
-  test(`a scorer that gives ${behaviour}: nothing fails, and each hit is counted once`, async () => {
-    const scorer = new FakeScorer();
-    await gateway.scorer.end();
-    await scorer.listen(gateway.scorerPort);
-    await recovered();
+  test(`a scorer that gives ${behaviour}: nothing fails, and each hit is counted once`, async (t) => {
+    const scorer = await inPlaceOfTheScorer(t);
     scorer.hits = 0;
     const result = await under(5, async () => {
       await sleep(500);
@@ -268,17 +279,11 @@ for (const behaviour of BEHAVIOURS satisfies readonly Behaviour[]) {
     assert.equal(scorer.hits, result.sent);
     if (behaviour === 'lost answer') assert.ok(scorer.repeated > 0, 'no report was sent twice');
     assertWaits(await logged());
-    await scorer.close();
-    await gateway.scorer.start();
-    await recovered();
   });
 }
 
-test('a scorer that always answers, but later than anybody waits: after a few waits nobody waits any more', async () => {
-  const scorer = new FakeScorer();
-  await gateway.scorer.end();
-  await scorer.listen(gateway.scorerPort);
-  await recovered();
+test('a scorer that always answers, but later than anybody waits: after a few waits nobody waits any more', async (t) => {
+  const scorer = await inPlaceOfTheScorer(t);
   scorer.longest = 0; // every lease is used up by its first request
   scorer.behaviour = 'slow';
   await logged();
@@ -296,8 +301,5 @@ test('a scorer that always answers, but later than anybody waits: after a few wa
   assert.ok(scorer.hits >= 60, `${scorer.hits} hits reported`);
   scorer.behaviour = 'well';
   await (await gateway.get('/', '198.51.100.77')).arrayBuffer();
-  await recovered();
-  await scorer.close();
-  await gateway.scorer.start();
   await recovered();
 });

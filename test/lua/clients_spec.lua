@@ -141,6 +141,19 @@ describe("the table of clients", function()
         clients.unlock()
     end)
 
+    it("is told apart from a later one at the same address", function()
+        local first = dict:get("block")
+        open(dict, 50, 5)
+        assert.are_not.equal(first, dict:get("latest"))
+        open(dict, 4, 3) -- the first is unmapped, and its address free
+        open(dict, 4, 3)
+        assert.are_not.equal(first, dict:get("block"))
+        assert.is_true(opening.is_latest())
+        opening.open(dict, 9, 5, TIERS)
+        dict:set("latest", first)
+        assert.is_false(opening.is_latest())
+    end)
+
     it("has a seed that nobody can know", function()
         local seed = clients.shared.seed
         open(helper.dict(), 4, 3)

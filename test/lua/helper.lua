@@ -31,6 +31,10 @@ function M.dict()
     return {
         get = function(_, name) return values[name] end,
         set = function(_, name, value) values[name] = value end,
+        incr = function(_, name, by, init)
+            values[name] = (values[name] or init) + by
+            return values[name]
+        end,
         delete = function(_, name) values[name] = nil end,
     }
 end

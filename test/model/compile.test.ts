@@ -50,6 +50,29 @@ for (const activation of ACTIVATIONS) {
   });
 }
 
+test('activations that are layers of their own compute the same when compiled', () => {
+  const model = tf.sequential({
+    layers: [
+      dense(7, 'linear', { inputShape: [3] }),
+      tf.layers.leakyReLU({ alpha: 0.3 }),
+      dense(6, 'tanh'),
+      tf.layers.reLU({ maxValue: 0.6 }),
+      dense(5, 'linear'),
+      tf.layers.reLU(),
+      dense(1, 'sigmoid'),
+    ],
+  });
+  const compiled = compile(model);
+  assert.ok('forward' in compiled, JSON.stringify(compiled));
+  const random = seeded(8);
+  const rows = Float64Array.from({ length: 300 }, () => 12 * random() - 6);
+  const expected = (model.predictOnBatch(tf.tensor2d(Float32Array.from(rows), [100, 3])) as Tensor).dataSync();
+  compiled.forward(rows, 100).forEach((score, i) => {
+    assert.ok(Math.abs(score - (expected[i] as number)) <= 1e-5, `row ${i}: ${score}, ${expected[i]}`);
+  });
+  model.dispose();
+});
+
 const uncompilable: [string, RegExp, () => LayersModel][] = [
   [
     'an activation over the whole row',

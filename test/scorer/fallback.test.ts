@@ -139,6 +139,18 @@ test('a killed Redis comes back empty: what was counted meanwhile, pins, generat
   assert.deepEqual(await again.client.hgetall('{sg:0}:pins'), { p: 'slow', q: 'fast' });
 });
 
+test('hits from before a forget are not handed over to Redis after it', async () => {
+  const { server, store } = await start();
+  server.freeze();
+  await store.apply(batch([hit('f', 1)])); // lies in the stopped Redis
+  await store.apply(batch([hit('f', 500)]));
+  await store.change([{ ip: 'f', forget: true }], 0);
+  await store.apply(batch([hit('f', 2)]));
+  server.thaw();
+  await until(() => store.mode === 'redis');
+  assert.equal(hits(await store.look(['f'])), 2);
+});
+
 test('a flushed Redis gets pins and generation back with the next batch', async () => {
   const { server, store } = await start();
   const { generation } = await store.change([{ ip: 'p', pin: 'slow' }], 0);

@@ -6,7 +6,10 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { LogError, parseLine, parseTime, readLogs, type LogRow } from '../../train/parse.ts';
+import { parseLine, parseTime, type LogRow } from '../../train/line.ts';
+import { entriesOf, reasonsText } from '../../train/logs.ts';
+import { LogError, readLogs } from '../../train/parse.ts';
+import { unseen } from '../../train/unseen.ts';
 
 const COMBINED =
   '192.0.2.7 - - [18/Oct/2019:14:23:02 +0200] "GET /a.css?v=1 HTTP/1.1" 200 1457 "http://example.org/" "Mozilla/5.0"';
@@ -26,6 +29,7 @@ async function rowsOf(files: string[]): Promise<LogRow[]> {
 test('a line of the combined format gives every field', () => {
   assert.deepEqual(parseLine(COMBINED), {
     time: Date.UTC(2019, 9, 18, 12, 23, 2) / 1000,
+    duration: 0,
     client: '192.0.2.7',
     method: 'GET',
     target: '/a.css?v=1',
@@ -82,6 +86,112 @@ test('a request line that is not HTTP has no method, and blanks inside a target 
 test('fields behind the agent do not matter, but an agent that lacks its quote does', () => {
   assert.equal(parseLine(`${COMBINED} "203.0.113.1" 0.123`)?.userAgent, 'Mozilla/5.0');
   assert.equal(parseLine(COMBINED.slice(0, -1)), null);
+});
+
+test('a virtual host before the client is passed over, with a port, with quotes, as an address, or empty', () => {
+  for (const host of ['example.org:80', '"example.org"', '198.51.100.1:443', '[2001:db8::1]:80', '-', '""']) {
+    const row = parseLine(`${host} ${COMBINED}`);
+    assert.equal(row?.client, '192.0.2.7', host);
+    assert.deepEqual(row, parseLine(COMBINED));
+    assert.equal(parseLine(`${host} ${COMMON}`)?.client, '2001:db8::1', host);
+  }
+});
+
+test('an identity or a user with blanks and brackets is not taken for the client', () => {
+  const row = parseLine(COMMON.replace('- frank', 'ident-1 a [b] c'));
+  assert.equal(row?.client, '2001:db8::1');
+  assert.equal(
+    parseLine('host.example.org - - ' + COMMON.slice(COMMON.indexOf('[')))?.client,
+    'host.example.org',
+  );
+});
+
+const JSON_LINE = {
+  time: '2026-11-21T06:02:23+00:00',
+  timestamp: 1795240943.494,
+  request_id: '3f64df2e-412-7',
+  client: '192.0.2.7',
+  method: 'POST',
+  uri: '//xmlrpc.php?a="ä"',
+  protocol: 'HTTP/1.1',
+  status: 404,
+  bytes: 4154,
+  duration_s: 1.25,
+  tier: 'standard',
+  score: null,
+  origin: 'held',
+  referer: '',
+  user_agent: 'Mozilla/5.0 …',
+};
+const jsonLine = (changed: object): string =>
+  Buffer.from(JSON.stringify({ ...JSON_LINE, ...changed })).toString('latin1');
+
+test("a line of the gateway's own log says when the request arrived, to the millisecond", () => {
+  assert.deepEqual(parseLine(jsonLine({})), {
+    time: 1795240942.244,
+    duration: 1.25,
+    client: '192.0.2.7',
+    method: 'POST',
+    target: '//xmlrpc.php?a="ä"',
+    protocol: 'HTTP/1.1',
+    status: 404,
+    bytes: 4154,
+    referer: '',
+    userAgent: 'Mozilla/5.0 …',
+  });
+});
+
+test("a JSON line that is cut, or is not the gateway's, does not fit", () => {
+  assert.equal(parseLine(jsonLine({}).slice(0, -1)), null);
+  for (const field of ['timestamp', 'client', 'status', 'bytes'])
+    assert.equal(parseLine(jsonLine({ [field]: undefined })), null, field);
+  assert.equal(parseLine(jsonLine({ status: '404' })), null);
+});
+
+test('a size, a status or a time that is none makes a line unfit', () => {
+  for (const [had, has] of [
+    ['1457', '14e7'],
+    ['1457', '-1'],
+    [' 200 ', ' 2000 '],
+    [' 200 ', ' 20x '],
+    ['14:23:02', '14:2a:02'],
+    ['14:23:02', '24:23:02'],
+    ['14:23:02', '14.23.02'],
+    ['18/Oct', '32/Oct'],
+  ] as const)
+    assert.equal(parseLine(COMBINED.replace(had, has)), null, has);
+});
+
+test('what nginx answers before there is a request is told apart, and why', () => {
+  const why = (request: string, status: number): string | null =>
+    unseen(
+      parseLine(
+        COMBINED.replace('GET /a.css?v=1 HTTP/1.1', request).replace(' 200 ', ` ${status} `),
+      ) as LogRow,
+    );
+  assert.equal(why('-', 408), 'no request line');
+  assert.equal(why('-', 400), 'no request line');
+  assert.equal(why('\\x16\\x03\\x01', 400), 'not an HTTP request');
+  assert.equal(why('get / HTTP/1.1', 400), 'not an HTTP request');
+  assert.equal(why('GET / HTTP/1.1', 408), 'answered 408 before a request was read');
+  assert.equal(why('GET / HTTP/1.1', 400), null); // an application's own 400 counts
+  assert.equal(why('GET / HTTP/1.1', 404), null);
+  assert.equal(unseen(parseLine(jsonLine({ origin: '' })) as LogRow), 'refused by nginx itself');
+  assert.equal(unseen(parseLine(jsonLine({})) as LogRow), null);
+});
+
+test('training leaves such lines out, counts them by reason, and sorts the rest by time', async (t) => {
+  const file = path.join(folder(t), 'a.log');
+  const late = COMBINED.replace('14:23:02', '14:23:01');
+  const empty = COMBINED.replace('GET /a.css?v=1 HTTP/1.1', '-').replace(' 200 ', ' 408 ');
+  writeFileSync(file, [COMBINED, late, empty, COMBINED.replace('192.0.2.7', 'localhost')].join('\n'));
+  const { entries, left, reasons } = await entriesOf([file]);
+  assert.deepEqual(
+    entries.map(({ time }) => time % 60),
+    [1, 2],
+  );
+  assert.equal(left, 2);
+  assert.equal(reasonsText(reasons), '1 no request line, 1 the client is no address');
 });
 
 test('lines that do not fit are counted, and five are shown with their numbers', async (t) => {

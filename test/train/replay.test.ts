@@ -156,6 +156,7 @@ test('each request is sent as the log has it, from its client, without a body', 
 test('a request without referer, agent or a status that can be asked for has no such header', () => {
   const row = {
     time: 0,
+    duration: 0,
     client: '192.0.2.1',
     method: 'GET',
     target: '/',

@@ -1,2 +1,0 @@
-local metrics = require "scoregate.metrics"
-metrics.serve()

@@ -1,2 +1,0 @@
-local gateway = require "scoregate.gateway"
-gateway.init()

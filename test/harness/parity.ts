@@ -1,0 +1,113 @@
+/** A client in the log and in what was reported of it: both must come to the same. */
+import assert from 'node:assert/strict';
+import { clientKey } from '../../scorer/key.ts';
+import { fromReported, observe, observeEnd, type Added } from '../../scorer/observations.ts';
+import type { ReportClient } from '../../scorer/schemas.ts';
+import { addObserved, emptyTrack, windowAt } from '../../scorer/window.ts';
+import { type BacktestScorer, type Kept, type Told } from '../../train/backtest_scorer.ts';
+import type { LogRow } from '../../train/line.ts';
+import type { Verdict } from './relay.ts';
+
+/** What is in the log of a client and has not been reported yet. */
+export interface Waiting {
+  key: string;
+  /**
+   * What the scorer may hold of the client: one record, but where a second ended while a report was on its way two, until
+   * a verdict tells which was right.
+   */
+  held: Kept[];
+  /** By arrival. */
+  arrived: LogRow[];
+  /** In the order of the log, which is written when answers end. */
+  ended: LogRow[];
+}
+
+/** By client key. */
+export function waiting(lines: readonly LogRow[]): Map<string, Waiting> {
+  const clients = new Map<string, Waiting>();
+  for (const row of lines) {
+    const key = clientKey(row.client) as string;
+    const one = clients.get(key) ?? { key, held: [{ key, record: null, until: 0 }], arrived: [], ended: [] };
+    one.arrived.push(row);
+    one.ended.push(row);
+    clients.set(key, one);
+  }
+  for (const { arrived } of clients.values()) arrived.sort((a, b) => a.time - b.time);
+  return clients;
+}
+
+/** What some observations come to. */
+function together(added: readonly Added[]): unknown {
+  const track = emptyTrack();
+  for (const one of added) addObserved(track, 0, one);
+  const { counts, distinct } = windowAt(track, 0);
+  return { counts, distinct };
+}
+const equal = (one: unknown, other: unknown): boolean => {
+  try {
+    assert.deepEqual(one, other);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Takes a client's reported requests and answers out of the log, and holds what they add against the report. */
+function taken(one: Waiting, reported: ReportClient): Added[] {
+  const hits = (reported.hits ?? []).reduce((sum, [, n]) => sum + n, 0);
+  const arrivals = one.arrived.splice(0, hits).map(observe);
+  assert.equal(arrivals.length, hits, `${one.key}: more hits reported than the log has requests`);
+  const expected = together([fromReported(reported as Record<string, number | string>)]);
+  for (let answers = 0; answers <= one.ended.length; answers++) {
+    const added = [...arrivals, ...one.ended.slice(0, answers).map((row) => observeEnd(row, row))];
+    if (!equal(together(added), expected)) continue;
+    one.ended.splice(0, answers);
+    return added;
+  }
+  assert.deepEqual(together(arrivals), expected, `${one.key}: what was reported is not what the log has`);
+  return [];
+}
+
+/** What the backtest says to what is told of one client in a second. */
+async function said(
+  backtest: BacktestScorer,
+  told: Told,
+  second: number,
+  tiers: readonly string[],
+): Promise<unknown> {
+  const [verdict] = await backtest.report([told], { s: second, ms: 0 });
+  const { key, score, tier, requests_60s } = verdict as NonNullable<typeof verdict>;
+  const { hits, errors, signs } = (await backtest.lease(told.kept, tier, second, Infinity)).lease;
+  return { ip: key, score, tier: tiers[tier], requests_60s, hits, errors, signs };
+}
+
+/** The same of what the scorer said; how long the lease holds goes by milliseconds that nobody knows. */
+const recorded = ({ ip, lease: { hits, errors, signs }, score, tier, requests_60s }: Verdict): unknown => {
+  return { ip: clientKey(ip), score, tier, requests_60s, hits, errors, signs };
+};
+
+/** Follows one client through a report, and holds what the backtest says against the verdict that it had. */
+export async function follow(
+  backtest: BacktestScorer,
+  one: Waiting,
+  reported: ReportClient,
+  verdict: Verdict,
+  seconds: readonly number[],
+  tiers: readonly string[],
+): Promise<void> {
+  const added = taken(one, reported);
+  const held: Kept[] = [];
+  let differing: unknown;
+  for (const before of one.held) {
+    for (const second of seconds) {
+      const kept = structuredClone(before);
+      const hits = (reported.hits ?? []).map(([age, n]): [number, number] => [second - age, n]);
+      const told = { kept, hits, added, tier: tiers.indexOf(reported.tier ?? '') };
+      const answer = await said(backtest, told, second, tiers);
+      if (!equal(answer, recorded(verdict))) differing = answer;
+      else if (!held.some((other) => equal(other, kept))) held.push(kept);
+    }
+  }
+  if (held.length === 0) assert.deepEqual(differing, recorded(verdict));
+  one.held = held;
+}

@@ -1,0 +1,190 @@
+/**
+ * The gateway of a backtest, on a virtual clock: what lua/scoregate/gateway.lua, report.lua and sender.lua do with a
+ * scorer that answers at once. So no wait runs out, nobody gets the default tier, and what would share one refresh in a
+ * burst asks each by itself.
+ */
+import type { Judging, Verdict } from '../scorer/judge.ts';
+import { observe, observeEnd } from '../scorer/observations.ts';
+import type { Lines } from '../scorer/tier.ts';
+import * as client from './backtest_client.ts';
+import type { Client } from './backtest_client.ts';
+import { Queue } from './backtest_queue.ts';
+import { Recent } from './backtest_recent.ts';
+import { BacktestScorer } from './backtest_scorer.ts';
+import type { Arrival } from './backtest_source.ts';
+
+// As in report.lua and sender.lua.
+const [UNREPORTED_MS, UNREPORTED_MANY_MS, MANY, BATCH, TICK_MS] = [750, 9750, 5000, 512, 200];
+const CLIENT_WENT_AWAY = 499;
+
+export const ORIGINS = ['leased', 'fresh', 'stale', 'held'] as const;
+export type Origin = (typeof ORIGINS)[number];
+
+/** Where a request would have gone. */
+export interface Routed {
+  tier: number;
+  score: number;
+  origin: Origin;
+}
+
+export interface LeaseCounts {
+  /** Reports with clients in them, and verdicts in these. */
+  calls: number;
+  verdicts: number;
+  /** Why a verdict was asked for. */
+  firstSeen: number;
+  usedUp: number;
+  ended: number;
+  early: number;
+  /** Reports that nobody waits for: what was not told within a second. */
+  unreported: number;
+}
+
+export class BacktestGateway {
+  readonly counts: LeaseCounts = {
+    calls: 0,
+    verdicts: 0,
+    firstSeen: 0,
+    usedUp: 0,
+    ended: 0,
+    early: 0,
+    unreported: 0,
+  };
+  readonly #scorer: BacktestScorer;
+  readonly #clients: Recent<Client>;
+  readonly #ends = new Queue<{ c: Client; arrival: Arrival }>();
+  /** By when they became dirty; those reported since are passed over. */
+  readonly #dirty = new Queue<Client>();
+  #dirtyCount = 0;
+
+  /** @param most clients that the gateway remembers; the least recently seen go */
+  constructor(model: Judging, lines: Pick<Lines, 'margin' | 'holds'>, most: number) {
+    this.#scorer = new BacktestScorer(model, lines);
+    this.#clients = new Recent(most);
+  }
+
+  /** Clients forgotten for want of room. */
+  get forgotten(): number {
+    return this.#clients.forgotten;
+  }
+
+  /** A request arrives: the access phase. Requests must come in the order of time. */
+  async arrive(arrival: Arrival): Promise<Routed> {
+    const { at, row } = arrival;
+    await this.#advance(at);
+    const c = this.#clients.get(arrival.client) ?? this.#clients.add(client.newClient(arrival.client));
+    const second = Math.floor(at / 1000);
+    client.countHit(c, second);
+    this.#soil(c, at);
+    const added = observe(row);
+    c.newAdded.push(added);
+    const marks = client.marksOf(added);
+    if (marks !== 0) client.showSigns(c, marks, second);
+    await this.#know(c);
+    const routed = await this.#route(c, at);
+    this.#ends.add(arrival.ends, { c, arrival });
+    return routed;
+  }
+
+  /** Lets the answers of all requests end, and everything be reported. */
+  finish(): Promise<void> {
+    return this.#advance(Infinity);
+  }
+
+  async #route(c: Client, now: number): Promise<Routed> {
+    const state = client.state(c, c.hits, now);
+    if (state === client.HOLDS || state === client.ENDED) {
+      const early = state === client.HOLDS && client.nearlySpent(c, c.hits);
+      const routed = settle(c, state === client.HOLDS ? 'leased' : 'stale');
+      if (early) this.counts.early += 1;
+      else if (state === client.ENDED) this.counts.ended += 1;
+      if (early || state === client.ENDED) await this.#report([c], now);
+      return routed;
+    }
+    if (state === client.NONE) this.counts.firstSeen += 1;
+    else this.counts.usedUp += 1;
+    await this.#report([c], now);
+    return settle(c, 'fresh');
+  }
+
+  /** An answer has ended: the log phase. */
+  async #end({ c, arrival: { row, ends } }: { c: Client; arrival: Arrival }): Promise<void> {
+    this.#soil(c, ends);
+    c.newAdded.push(observeEnd(row, row));
+    if (row.status < 400 || row.status === CLIENT_WENT_AWAY) return;
+    c.errors += 1;
+    await this.#know(c);
+    if (client.state(c, c.hits, ends) !== client.USED_UP) return;
+    this.counts.usedUp += 1;
+    await this.#report([c], ends);
+  }
+
+  #soil(c: Client, now: number): void {
+    if (c.dirtyAt >= 0) return;
+    c.dirtyAt = now;
+    this.#dirty.add(now, c);
+    this.#dirtyCount += 1;
+  }
+
+  /** Does what is due up to `now`: answers end, and the sender looks for what is unreported. */
+  async #advance(now: number): Promise<void> {
+    for (;;) {
+      while (this.#dirty.length > 0 && !this.#dirty.isOf((c, since) => c.dirtyAt === since))
+        this.#dirty.take();
+      const patience = this.#dirtyCount > MANY ? UNREPORTED_MANY_MS : UNREPORTED_MS;
+      const tick = Math.ceil((this.#dirty.next + patience) / TICK_MS) * TICK_MS;
+      const end = this.#ends.next;
+      if (Math.min(end, tick) > now || (end === Infinity && tick === Infinity)) return;
+      if (end <= tick) await this.#end(this.#ends.take());
+      else await this.#report(this.#unreported(tick - patience), tick);
+    }
+  }
+
+  #unreported(since: number): Client[] {
+    const batch: Client[] = [];
+    while (batch.length < BATCH && this.#dirty.next <= since) {
+      const at = this.#dirty.next;
+      const c = this.#dirty.take();
+      if (c.dirtyAt === at && !batch.includes(c)) batch.push(c);
+    }
+    this.counts.unreported += batch.length;
+    return batch;
+  }
+
+  /** Reports clients and gives them their verdicts. */
+  async #report(batch: readonly Client[], now: number): Promise<void> {
+    const { holds } = this.#scorer.lines;
+    const told = batch.map((c) => {
+      const young = c.tier > 0 && now - c.verdictAt < 1000 * (holds[c.tier - 1] ?? 0);
+      const one = { kept: c, hits: c.newHits, added: c.newAdded, tier: young ? c.tier : -1 };
+      if (c.dirtyAt >= 0) this.#dirtyCount -= 1;
+      c.newHits = [];
+      c.newAdded = [];
+      c.dirtyAt = -1;
+      return one;
+    });
+    this.counts.calls += 1;
+    this.counts.verdicts += batch.length;
+    const verdicts = await this.#scorer.report(told, {
+      s: Math.floor(now / 1000),
+      ms: Math.floor(now % 1000),
+    });
+    batch.forEach((c, i) => client.grant(c, verdicts[i] as Verdict, now));
+  }
+
+  /** Finds out as much of a client's lease as its counters have come to need. */
+  async #know(c: Client): Promise<void> {
+    if (c.tier < 0 || c.exact) return;
+    const need = client.need(c);
+    if (need < c.lease.hits) return;
+    const known = await this.#scorer.lease(c, c.tier, Math.floor(c.verdictAt / 1000), need);
+    c.lease = known.lease;
+    c.exact = known.exact;
+  }
+}
+
+const settle = (c: Client, origin: Origin): Routed => ({
+  tier: c.tier,
+  score: c.score,
+  origin: c.held && origin !== 'stale' ? 'held' : origin,
+});

@@ -1,0 +1,151 @@
+/**
+ * The scorer of a backtest: records in memory, judged by judge(). What it leaves out of judge() until somebody asks is
+ * the length of the lease: most verdicts of a log are followed by nothing that could use one up.
+ */
+import { judge, type Judging, type Subject, type Verdict } from '../scorer/judge.ts';
+import {
+  hitsOnly,
+  hitsQuestion,
+  leases,
+  longest,
+  shortest,
+  worseQuestions,
+  type Lease,
+} from '../scorer/lease.ts';
+import type { Question } from '../scorer/search.ts';
+import type { Added } from '../scorer/observations.ts';
+import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
+import { keptFor } from '../scorer/store/standing.ts';
+import type { Moment } from '../scorer/store/store.ts';
+import type { Lines } from '../scorer/tier.ts';
+import { addHits, addObserved, prune, windowAt } from '../scorer/window.ts';
+
+/** What the scorer holds of a client. */
+export interface Kept {
+  key: string;
+  record: ClientRecord | null;
+  /** Second from which on the store has forgotten it. */
+  until: number;
+}
+/** What a gateway reports of a client. */
+export interface Told {
+  kept: Kept;
+  /** Pairs of second and hits, oldest first. */
+  hits: readonly (readonly [number, number])[];
+  added: readonly Added[];
+  /** Tier index that the gateway holds, -1 if it says none. */
+  tier: number;
+}
+
+/** Steps by which a lease is found out: as far as somebody needs to know. */
+const STEPS = [8, 64, 512];
+const AT_LEAST = new Map(STEPS.map((n) => [n, { hits: n, errors: n, signs: n, ttl_ms: 1 }]));
+
+/** Scores of a model of one feature are computed once for each whole value: there are few. */
+export function remembering(model: Judging): Judging {
+  if (model.features.length !== 1) return model;
+  const known = new Map<number, number>();
+  const score = (rows: Float64Array, n: number): Float64Array | Promise<Float64Array> => {
+    const scores = new Float64Array(n);
+    for (let i = 0; i < n; i++) {
+      const value = known.get(rows[i] as number);
+      if (value === undefined) return model.score(rows, n);
+      scores[i] = value;
+    }
+    return scores;
+  };
+  const learn = (rows: Float64Array, scores: Float64Array): Float64Array => {
+    for (let i = 0; i < scores.length && known.size < 1 << 16; i++)
+      known.set(rows[i] as number, scores[i] as number);
+    return scores;
+  };
+  const { features, thresholds, monotone } = model;
+  return {
+    features,
+    thresholds,
+    monotone,
+    score: (rows, n) => {
+      const scores = score(rows, n);
+      return scores instanceof Promise ? scores.then((some) => learn(rows, some)) : learn(rows, scores);
+    },
+  };
+}
+
+export class BacktestScorer {
+  readonly lines: Lines;
+  readonly #model: Judging;
+  /** The same model, of which judge() grants leases of 1 without a search. */
+  readonly #unleased: Judging;
+
+  constructor(model: Judging, { margin, holds }: Pick<Lines, 'margin' | 'holds'>) {
+    this.#model = remembering(model);
+    this.#unleased = { ...this.#model, monotone: false };
+    this.lines = { thresholds: model.thresholds, margin, holds };
+  }
+
+  /** Counts a report as record.ts's add() does, and says what becomes of its clients; of leases only `ttl_ms` is true. */
+  async report(told: readonly Told[], now: Moment): Promise<Verdict[]> {
+    const subjects = told.map((one): Subject => {
+      this.#count(one, now.s);
+      return { key: one.kept.key, record: one.kept.record, reported: one.tier, pin: -1 };
+    });
+    const { verdicts, held } = await judge(this.#unleased, subjects, this.lines, now);
+    for (const { key, tier, since } of held) {
+      const kept = (told.find((one) => one.kept.key === key) as Told).kept;
+      kept.record ??= emptyRecord(since.length);
+      Object.assign(kept.record, { tier, since: [...since] });
+    }
+    for (const { kept } of told)
+      if (kept.record !== null) kept.until = now.s + keptFor(kept.record, this.lines.holds, now.s);
+    return verdicts;
+  }
+
+  #count({ kept, hits, added }: Told, now: number): void {
+    if (kept.until <= now) kept.record = null;
+    if (hits.length === 0 && added.length === 0) return;
+    const into = (kept.record ??= emptyRecord(this.lines.thresholds.length));
+    into.last = Math.max(into.last, now);
+    for (const [second, n] of hits) addHits(into.track, second, n);
+    // A report says of its other observations only that they are as old as its youngest hit.
+    const second = hits[hits.length - 1]?.[0] ?? now;
+    for (const one of added) addObserved(into.track, second, one);
+    prune(into.track, now);
+  }
+
+  /**
+   * The lease that judge() would have granted at second `now`, at least as far as `need` of anything goes.
+   * @returns its counts, or where not `exact`, counts that it has at least
+   */
+  async lease(
+    kept: Kept,
+    tier: number,
+    now: number,
+    need: number,
+  ): Promise<{ lease: Lease; exact: boolean }> {
+    if (!this.#model.monotone) return { lease: shortest(), exact: true };
+    const line = this.lines.thresholds[tier];
+    if (line === undefined || kept.record === null) return { lease: longest(), exact: true };
+    const window = windowAt(kept.record.track, now);
+    const names = this.#model.features;
+    const question = hitsQuestion(window, names, line);
+    const step = STEPS.find((n) => n > need);
+    if (step !== undefined) {
+      const questions = hitsOnly(names)
+        ? [question]
+        : [question, ...worseQuestions(window, names, line, step)];
+      if (await this.#allHold(questions, step)) return { lease: AT_LEAST.get(step) as Lease, exact: false };
+    }
+    const [found] = await leases(this.#model, [{ window, line, ttl_ms: 1 }]);
+    return { lease: found as Lease, exact: true };
+  }
+
+  /** Whether the answer to each question is `n` at least. */
+  async #allHold(questions: readonly Question[], n: number): Promise<boolean> {
+    const width = this.#model.features.length;
+    const rows = new Float64Array(questions.length * width);
+    questions.forEach((question, i) => question.fill(n, rows, i * width));
+    const scored = this.#model.score(rows, questions.length);
+    const scores = scored instanceof Promise ? await scored : scored;
+    return questions.every(({ line }, i) => (scores[i] as number) < line);
+  }
+}
