@@ -105,7 +105,12 @@ function definitions(names: readonly string[]): Feature[] {
 }
 
 /** As features(), from sums. */
-export function featuresOf(sums: Sums, names: readonly string[], into: Float64Array, from = 0): Float64Array {
+export function featuresOf(
+  sums: Sums,
+  names: readonly string[],
+  into: Float64Array = new Float64Array(names.length),
+  from = 0,
+): Float64Array {
   const list = definitions(names);
   for (let i = 0; i < list.length; i++) into[from + i] = (list[i] as Feature).of(sums);
   return into;

@@ -31,8 +31,10 @@ export function place(name: string): number {
 
 /** What only people bring: requests that are errors or show signs bring none of it. */
 const GOOD = ['assets', 'not_modified'].map(place);
-const ERRORS = ['errors_4xx', 'errors_5xx', 'missing_scripts', 'missing_paths'].map(place);
+const ERRORS = ['errors_4xx', 'errors_5xx', 'missing_paths'].map(place);
+const MISSING_SCRIPTS = place('missing_scripts');
 const SIGN_PLACES = SIGNS.map(place);
+const SCRIPTS = 1 << SIGNS.indexOf('scripts');
 
 /** @param into where to write; made if absent */
 export function sumsOf(window: Window, into: Sums = new Float64Array(WIDTH)): Sums {
@@ -100,7 +102,11 @@ function sumHits({ hits }: Track, now: number, into: Sums): void {
   into[BUSIEST] = Math.max(into[BUSIEST] as number, newest);
 }
 
-/** Writes to `into` what `sums` are after `n` more hits, as moreHits of window.ts. @param into not `sums` itself */
+/**
+ * The window after `n` more hits, all in this second (the worst that they can do), the mix of requests staying as it
+ * is: counts and distinct values grow in proportion.
+ * @param into where to write; not `sums` itself
+ */
 export function plusHits(sums: Sums, n: number, into: Sums): Sums {
   into.set(sums);
   if (n === 0) return into;
@@ -116,20 +122,35 @@ export function plusHits(sums: Sums, n: number, into: Sums): Sums {
   return into;
 }
 
-/** The same for errors, as moreErrors of window.ts. */
-export function plusErrors(sums: Sums, n: number, into: Sums): Sums {
+/**
+ * The window after `n` more requests that were answered with errors: as plusHits, and every one of the new answers
+ * counts as 4xx and as 5xx, whichever the model minds more, each for another path that is not there; none of them is
+ * anything that only people bring.
+ * @param signs bits of the signs that these requests may show: a script can be missing only where scripts are asked for
+ */
+export function plusErrors(sums: Sums, n: number, into: Sums, signs: number): Sums {
   plusHits(sums, n, into);
   for (const i of GOOD) into[i] = sums[i] as number;
   for (const i of ERRORS) raise(sums, n, into, i);
+  if ((signs & SCRIPTS) !== 0) raise(sums, n, into, MISSING_SCRIPTS);
   return into;
 }
 
-/** The same for signs, as moreSigns of window.ts. */
-export function plusSigns(sums: Sums, n: number, into: Sums): Sums {
+/** The window after `n` more requests each of which shows all these signs, and nothing that only people bring. */
+export function plusSigns(sums: Sums, n: number, into: Sums, signs: number): Sums {
   plusHits(sums, n, into);
   for (const i of GOOD) into[i] = sums[i] as number;
-  for (const i of SIGN_PLACES) if ((sums[i] as number) > 0) raise(sums, n, into, i);
+  for (let k = 0; k < SIGN_PLACES.length; k++)
+    if ((signs & (1 << k)) !== 0) raise(sums, n, into, SIGN_PLACES[k] as number);
   return into;
+}
+
+/** The signs that a window shows, one bit each. */
+export function signsIn(sums: Sums): number {
+  let signs = 0;
+  for (let k = 0; k < SIGN_PLACES.length; k++)
+    if ((sums[SIGN_PLACES[k] as number] as number) > 0) signs |= 1 << k;
+  return signs;
 }
 
 function raise(sums: Sums, n: number, into: Sums, i: number): void {

@@ -125,7 +125,7 @@ function M.access()
     clients.soil(i, c, now)
     local marks = arrival(c, method, ending, hidden, odd, agent_class, no_referer, path_bit, agent_bit)
     if marks ~= 0 then
-        lease.show_signs(c, marks, now_s)
+        lease.show_signs(c, marks)
     end
     local ordinal = c.hits
     local state = lease.state(c, ordinal, now)

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { FEATURES, features } from '../../scorer/features.ts';
+import { FEATURES, featuresOf, features } from '../../scorer/features.ts';
+import { ALL_SIGNS } from '../../scorer/lease.ts';
 import * as observed from '../../scorer/observations.ts';
-import { addHits, addObserved, emptyTrack, hitsOf, moreErrors, moreHits, moreSigns } from '../../scorer/window.ts';
+import { addHits, addObserved, emptyTrack, hitsOf } from '../../scorer/window.ts';
 import { prune, windowAt, type Track } from '../../scorer/window.ts';
-import { WIDTH, plusErrors, plusHits, plusSigns, sumsAt, sumsOf } from '../../scorer/sums.ts';
+import { HITS, BUSIEST, WIDTH, place, plusErrors, plusHits, plusSigns, signsIn, sumsAt, sumsOf } from '../../scorer/sums.ts';
 import { seeded } from '../../scorer/random.ts';
 
 const page = { method: 'GET', target: '/', referer: '', userAgent: 'curl/8.0' };
@@ -84,37 +85,36 @@ test('distinct paths are estimated to about a fifth up to a hundred of them', ()
 test('more hits keep the mix; more errors and signs add to theirs; the window itself stays as it was', () => {
   const track = trackOf([90, 95, 100, 100]);
   addObserved(track, 100, { counts: { errors_4xx: 1 }, bitmaps: {} });
-  const window = windowAt(track, 100);
-  const before = structuredClone(window);
-  const [more, less] = [features(moreHits(window, 4), ['page_share']), features(window, ['page_share'])];
-  assert.ok((more[0] ?? 0) >= (less[0] ?? 1), 'the same mix of more requests says more surely what it says');
-  assert.equal(hitsOf(moreHits(window, 4)), 8);
-  assert.equal(features(moreHits(window, 4), ['busiest_second'])[0], 6);
-  assert.equal(moreErrors(window, 3).counts['errors_4xx'], 4);
-  assert.equal(moreErrors(window, 3).distinct['missing_paths'], 3);
-  assert.equal(moreSigns(window, 3).counts['other_methods'], undefined, 'a new sign ends the lease by itself');
-  assert.deepEqual(window, before);
-  assert.equal(hitsOf(moreHits(windowAt(emptyTrack(), 5), 2)), 2);
+  const sums = sumsOf(windowAt(track, 100));
+  const before = sums.slice();
+  const at = (row: Float64Array, name: string): number => row[place(name)] as number;
+  const posts = 1 << observed.SIGNS.indexOf('other_methods');
+  const [hits, errors] = [plusHits(sums, 4, new Float64Array(WIDTH)), plusErrors(sums, 3, new Float64Array(WIDTH), 0)];
+  const signs = plusSigns(sums, 3, new Float64Array(WIDTH), signsIn(sums) | posts);
+  assert.ok(
+    (featuresOf(hits, ['page_share'])[0] ?? 0) >= (featuresOf(sums, ['page_share'])[0] ?? 1),
+    'the same mix of more requests says more surely what it says',
+  );
+  assert.deepEqual([hits[HITS], hits[BUSIEST], at(hits, 'errors_4xx')], [8, 6, 2]);
+  assert.deepEqual([at(errors, 'errors_4xx'), at(errors, 'missing_paths')], [4, 3]);
+  assert.deepEqual([at(signs, 'other_methods'), at(signs, 'tools'), at(signs, 'dot_paths')], [3, 7, 0]);
+  assert.deepEqual(sums, before);
+  assert.equal(plusHits(sumsOf(windowAt(emptyTrack(), 5)), 2, new Float64Array(WIDTH))[HITS], 2);
 });
 
-test('what the lease search computes over sums is what more hits, errors and signs do to a window', () => {
+test('a script can be missing only where scripts are asked for', () => {
+  const sums = sumsOf(windowAt(trackOf([100]), 100));
+  const missing = (signs: number): number =>
+    plusErrors(sums, 2, new Float64Array(WIDTH), signs)[place('missing_scripts')] as number;
+  assert.deepEqual([missing(0), missing(1 << observed.SIGNS.indexOf('scripts'))], [0, 2]);
+});
+
+test('what is computed from a track is what is computed from its window', () => {
   const track = trackOf([50, 90, 95, 100, 100]);
   const added = { errors_4xx: 1, assets: 2, other_methods: 1, dot_paths: 2 };
   addObserved(track, 100, { counts: added, bitmaps: { paths: { hi: 7, lo: 1 } } });
-  const window = windowAt(track, 100);
   for (const now of [99, 100, 110, 151, 159, 170]) {
     assert.deepEqual(sumsAt(track, now), sumsOf(windowAt(track, now)), `seen from ${now}`);
-  }
-  const ways = [
-    [plusHits, moreHits],
-    [plusErrors, moreErrors],
-    [plusSigns, moreSigns],
-  ] as const;
-  for (const [add, more] of ways) {
-    for (const n of [0, 1, 2, 50, 1024]) {
-      const fast = add(sumsOf(window), n, new Float64Array(WIDTH));
-      sumsOf(more(window, n)).forEach((x, i) => assert.ok(Math.abs((fast[i] ?? 0) - x) < 1e-9, `${n}: ${i}`));
-    }
   }
 });
 
@@ -124,12 +124,13 @@ test('no feature goes against its direction when there is more of the same, more
     counts: { errors_4xx: 1, assets: 2, dot_paths: 1 },
     bitmaps: { missing_paths: { hi: 3, lo: 0 } },
   });
-  const window = windowAt(track, 100);
+  const sums = sumsOf(windowAt(track, 100));
+  const into = new Float64Array(WIDTH);
   for (const [name, { direction }] of Object.entries(FEATURES)) {
-    for (const more of [moreHits, moreErrors, moreSigns]) {
-      let before = features(window, [name])[0] ?? 0;
+    for (const more of [plusHits, plusErrors, plusSigns]) {
+      let before = featuresOf(sums, [name])[0] ?? 0;
       for (const n of [1, 2, 5, 100, 1024]) {
-        const after = features(more(window, n), [name])[0] ?? 0;
+        const after = featuresOf(more(sums, n, into, ALL_SIGNS), [name])[0] ?? 0;
         assert.ok(direction * (after - before) >= -1e-9, `${name} after ${n}: ${before} to ${after}`);
         before = after;
       }
