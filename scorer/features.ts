@@ -29,6 +29,7 @@ const settled = (sums: Sums): number => {
 };
 
 const assets = place('assets');
+const posts = place('other_methods');
 const pages = (sums: Sums): number => Math.max(0, at(sums, HITS) - at(sums, assets));
 
 /** What a single request cannot show: how much, how fast, how varied, with how many errors, how much of it bare. */
@@ -46,6 +47,8 @@ function behaviour(): Record<string, Feature> {
     pages: worse(pages),
     mean_gap: better((s) => (at(s, HITS) < 2 ? WINDOW_S : at(s, OLDEST) / (at(s, HITS) - 1))),
     page_share: worse((s) => (settled(s) * pages(s)) / Math.max(1, at(s, HITS))),
+    page_rate: worse((s) => pages(s) / (at(s, OLDEST) + 1)),
+    post_rate: worse((s) => at(s, posts) / (at(s, OLDEST) + 1)),
     blind_page_share: missing('pages_no_referer'),
     bare_share: missing('no_referer'),
     script_page_share: missing('scripts'),

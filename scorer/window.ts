@@ -8,8 +8,8 @@
 import { distinct, type Added, type Bitmap, type Counts } from './observations.ts';
 
 export const WINDOW_S = 60;
-/** Counts are kept by bucket, not by second: at most 13 of them per client, which keeps a client under 1 KB. */
-export const BUCKET_S = 5;
+/** Counts are kept by bucket, not by second: at most 10 of them per client, which keeps a client under 1 KB. */
+export const BUCKET_S = 6;
 
 export interface Bucket extends Added {
   /** floor(second / BUCKET_S) */

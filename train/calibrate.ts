@@ -3,7 +3,7 @@
  * again. On sites that a model was not trained on its ranking of clients holds better than its scores do.
  */
 import { loadModel } from '../scorer/model.ts';
-import { linesFor } from './lines.ts';
+import { linesFor, writable } from './lines.ts';
 import { worstOf } from './judge.ts';
 import { listed } from './lists.ts';
 import type { Options } from './options.ts';
@@ -30,7 +30,7 @@ export async function calibrate(chosen: Options): Promise<void> {
         `only ${people} clients of these logs are surely people, too few to set lines by; give longer logs, or --human FILE`,
       );
     }
-    const thresholds = linesFor(worst);
+    const thresholds = writable(linesFor(worst));
     const version = await withThresholds(chosen.out, thresholds);
     console.log(`by ${people} people: standard from ${thresholds[0]}, slow from ${thresholds[1]}`);
     console.log(`was: ${model.thresholds.join(', ')}; now version ${version}`);

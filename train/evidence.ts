@@ -5,9 +5,12 @@
 import { isAsset, pathOf } from '../scorer/observations.ts';
 import type { Entry } from './entry.ts';
 
-/** Text that nobody but an attacker sends, in a target whose percent escapes are undone. */
+/**
+ * Text that nobody but an attacker sends, in a target whose percent escapes are undone. A step up is a whole segment: some
+ * sites have pages such as `/blog/december../`.
+ */
 const ATTACK =
-  /\.\.[/\\]|\/etc\/(?:passwd|shadow)|win\.ini|boot\.ini|\bunion\b.{0,20}\bselect\b|information_schema|<script|base64_decode|\beval\s?\(|\$\{jndi|cmd\.exe|root\.exe|default\.ida|\/bin\/(?:ba)?sh|(?:wget|curl)[ +]http|php:\/\/|allow_url_include|eval-stdin|\bsleep\(\d|\bor 1=1|\bxp_cmdshell|x90x90|passthru\(|\bsystem\(|w00tw00t|muieblackcat|_vti_bin\/|\/msadc\//;
+  /(?<![\w.])\.\.[/\\]|\/etc\/(?:passwd|shadow)|win\.ini|boot\.ini|\bunion\b.{0,20}\bselect\b|information_schema|<script|base64_decode|\beval\s?\(|\$\{jndi|cmd\.exe|root\.exe|default\.ida|\/bin\/(?:ba)?sh|(?:wget|curl)[ +]http|php:\/\/|allow_url_include|eval-stdin|\bsleep\(\d|\bor 1=1|\bxp_cmdshell|x90x90|passthru\(|\bsystem\(|w00tw00t|muieblackcat|_vti_bin\/|\/msadc\//;
 
 /** Where secrets, backups and other people's administration pages lie: a probe where there is no such thing. */
 const PROBE =

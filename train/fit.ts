@@ -22,8 +22,6 @@ const BATCH = 1024;
 const LEARNING_RATE = 0.02;
 /** A feature that hardly ever differs is not blown up: what is rare in training may be common elsewhere. */
 const LEAST_DEVIATION = 0.15;
-/** Scores are kept this far from 0 and 1 where their logarithm is taken. */
-const EDGE = 1e-6;
 
 export interface Fitted {
   model: LayersModel;
@@ -88,7 +86,8 @@ function network(tf: Tensorflow['tf'], width: number, seed: number): LayersModel
       ...kernel(0, width),
     }),
   );
-  model.add(tf.layers.dense({ units: 1, activation: 'sigmoid', name: 'score', ...kernel(9, HIDDEN) }));
+  // Its sigmoid would be the score if nothing were calibrated (isotonic.ts); as it is, it saturates nowhere.
+  model.add(tf.layers.dense({ units: 1, name: 'output', ...kernel(9, HIDDEN) }));
   return model;
 }
 
@@ -145,10 +144,12 @@ export async function fit(samples: Samples, targets: Float64Array, options: FitO
         const rows = tf.tensor1d(order.subarray(from, from + BATCH), 'int32');
         const [xs, ys, ws] = [x.gather(rows), y.gather(rows), w.gather(rows)];
         const cost = optimizer.minimize(() => {
-          const score = (model.apply(xs) as Tensor).reshape([-1]).clipByValue(EDGE, 1 - EDGE);
-          // cross entropy to an ordinal target: its minimum is the expected target, so the score is calibrated
-          const entropy = ys.mul(score.log()).add(tf.sub(1, ys).mul(tf.sub(1, score).log()));
-          return ws.mul(entropy).mean().neg().asScalar();
+          const output = (model.apply(xs) as Tensor).reshape([-1]);
+          // cross entropy of the output's sigmoid to an ordinal target, whose minimum is the expected target
+          return ws
+            .mul(output.softplus().sub(ys.mul(output)))
+            .mean()
+            .asScalar();
         }, true);
         project();
         return (cost as Tensor).dataSync()[0] as number;
@@ -164,15 +165,15 @@ export async function fit(samples: Samples, targets: Float64Array, options: FitO
   return { model, scaling, loss, tf };
 }
 
-/** The network's scores for `n` rows of raw features, as TensorFlow.js computes them. */
+/** What the network gives for `n` rows of raw features, as TensorFlow.js computes it. */
 export function predict({ model, scaling, tf }: Fitted, rows: Float64Array, n: number): Float64Array {
   if (n === 0) return new Float64Array();
   const x = tf.tensor2d(Float32Array.from(scale(rows, n, scaling)), [n, scaling.length]);
   const y = model.predictOnBatch(x) as Tensor;
-  const scores = Float64Array.from(y.dataSync());
+  const outputs = Float64Array.from(y.dataSync());
   x.dispose();
   y.dispose();
-  return scores;
+  return outputs;
 }
 
 function shuffled(n: number, random: () => number): Int32Array {

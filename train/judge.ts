@@ -10,8 +10,8 @@ import { samplesOf } from './samples.ts';
 
 const CHUNK = 4096;
 
-/** The score of every request of a site, through the compiled network, which is what serves. */
-export function scoresOf(fitted: Fitted, site: Requests, names: readonly string[]): Float64Array {
+/** What the network gives for every request of a site, compiled, which is what serves; not calibrated. */
+export function outputsOf(fitted: Fitted, site: Requests, names: readonly string[]): Float64Array {
   const made = compile(fitted.model);
   const columns = names.map((name) => site.names.indexOf(name));
   const scores = new Float64Array(site.n);
@@ -36,7 +36,7 @@ export function scoresOf(fitted: Fitted, site: Requests, names: readonly string[
 export function worstOf(sites: readonly Requests[], scores: readonly Float64Array[]): Worst {
   const worst: Worst = { people: [], polite: [] };
   sites.forEach((site, k) => {
-    const highest = new Float64Array(site.clients.length);
+    const highest = new Float64Array(site.clients.length).fill(-Infinity);
     (scores[k] as Float64Array).forEach((score, i) => {
       const at = site.client[i] as number;
       highest[at] = Math.max(highest[at] as number, score);
@@ -54,19 +54,24 @@ export interface Judgement {
   baselines: Record<string, Figures>;
 }
 
+export interface Way extends FitOptions {
+  /** Simulated sites, to learn from in every fold and never to judge by. */
+  more: readonly Requests[];
+}
+
 /** One fold: fitted on all sites but one, its lines from what it was fitted on, judged on the one. */
 async function fold(
   sites: readonly Requests[],
   held: Requests,
   names: readonly string[],
-  options: FitOptions,
+  options: Way,
 ): Promise<{ model: Outcome[]; rules: [string, Outcome[]][] }> {
   const others = sites.filter((site) => site !== held);
-  const { samples, targets } = samplesOf(others, names);
+  const { samples, targets } = samplesOf([...others, ...options.more], names);
   const fitted = await fit(samples, targets, options);
-  const seen = others.map((site) => scoresOf(fitted, site, names));
+  const seen = others.map((site) => outputsOf(fitted, site, names));
   const [standard, slow] = linesFor(worstOf(others, seen));
-  const scores = scoresOf(fitted, held, names);
+  const scores = outputsOf(fitted, held, names);
   fitted.model.dispose();
   const rules = baselines(others).map(([name, rule]: [string, Rule]): [string, Outcome[]] => {
     const reached = rule(held);
@@ -91,7 +96,7 @@ async function fold(
 export async function judge(
   sites: readonly Requests[],
   names: readonly string[],
-  options: FitOptions,
+  options: Way,
   onFold: (site: string) => void = () => undefined,
 ): Promise<Judgement> {
   const all: Outcome[] = [];
@@ -113,7 +118,7 @@ export async function judgeOne(
   sites: readonly Requests[],
   held: Requests,
   names: readonly string[],
-  options: FitOptions,
+  options: Way,
 ): Promise<Judgement> {
   const { model, rules } = await fold(sites, held, names, options);
   const judged = rules.map(([name, list]) => [name, figures(list)] as const);

@@ -3,13 +3,10 @@
 /** At most this share of people may ever be slow, and ever be below fast; of polite automation, ever be slow. */
 export const PEOPLE_SLOW = 0.005;
 export const PEOPLE_BELOW_FAST = 0.03;
-export const POLITE_SLOW = 0.009;
+export const POLITE_SLOW = 0.005;
 /** And of the people of one site, where there are at least 30 of them. */
 const SITE_SLOW = 0.02;
 const PEOPLE_OF_A_SITE = 30;
-/** Lines lie where the score still rises, and apart from each other. */
-const [LEAST, MOST, APART] = [0.05, 0.995, 0.02];
-
 /** The worst score that each client ever had, by site. */
 export interface Worst {
   people: number[][];
@@ -25,16 +22,22 @@ export function lowest(values: readonly number[], share: number): number {
   return next === undefined ? reached + 1e-6 : (reached + next) / 2;
 }
 
-const round = (x: number): number => Math.round(x * 1e6) / 1e6;
-
-/** @returns the lines of standard and slow */
+/** @returns the lines of standard and slow, in what the worst is given in */
 export function linesFor({ people, polite }: Worst): [number, number] {
   const slow = Math.max(
     lowest(people.flat(), PEOPLE_SLOW),
     lowest(polite.flat(), POLITE_SLOW),
     ...people.filter((site) => site.length >= PEOPLE_OF_A_SITE).map((site) => lowest(site, SITE_SLOW)),
   );
+  return [Math.min(lowest(people.flat(), PEOPLE_BELOW_FAST), slow), slow];
+}
+
+/** Lines that a manifest can hold: apart from each other and from 0 and 1. */
+const [LEAST, MOST, APART] = [0.001, 0.9999, 0.001];
+const round = (x: number): number => Math.round(x * 1e6) / 1e6;
+
+/** @param lines as scores */
+export function writable([standard, slow]: [number, number]): [number, number] {
   const top = Math.min(MOST, Math.max(LEAST + APART, slow));
-  const standard = lowest(people.flat(), PEOPLE_BELOW_FAST);
   return [round(Math.max(LEAST, Math.min(standard, top - APART))), round(top)];
 }

@@ -18,10 +18,14 @@ export interface Requests {
   time: Float64Array;
   overflowed: Uint8Array;
   clients: { key: string; class: Class | null; requests: number }[];
+  /** A client's requests before this many are not learned from. */
+  learnFrom: number;
+  weight: number;
 }
 
 /** @param names features */
-export function requestsOf({ name, entries, labels }: Site, names: readonly string[]): Requests {
+export function requestsOf(site: Site, names: readonly string[]): Requests {
+  const { name, entries, labels, learnFrom = 1, weight = 1 } = site;
   const width = names.length;
   const found: Requests = {
     site: name,
@@ -32,6 +36,8 @@ export function requestsOf({ name, entries, labels }: Site, names: readonly stri
     time: new Float64Array(entries.length),
     overflowed: new Uint8Array(entries.length),
     clients: [],
+    learnFrom,
+    weight,
   };
   const index = new Map<string, number>();
   const state: { track: Track; buckets: Buckets }[] = [];

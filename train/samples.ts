@@ -10,10 +10,10 @@ import { chosen, type Samples } from './window.ts';
 export const FIRST = 10;
 export const SPREAD = 20;
 
-function take(total: number): Set<number> {
+function take(total: number, from: number): Set<number> {
   const numbers = chosen(total, total <= FIRST + SPREAD ? total : SPREAD);
   for (let i = 1; i <= Math.min(total, FIRST); i++) numbers.add(i);
-  return numbers;
+  return new Set([...numbers].filter((n) => n >= from));
 }
 
 /** @param names a selection of the requests' features. @returns labelled clients' rows, and their targets */
@@ -26,7 +26,9 @@ export function samplesOf(
   const [request, weights, targets]: number[][] = [[], [], []] as [number[], number[], number[]];
   for (const site of sites) {
     const columns = names.map((name) => site.names.indexOf(name));
-    const wanted = site.clients.map((one) => (one.class === null ? null : take(one.requests)));
+    const wanted = site.clients.map((one) =>
+      one.class === null ? null : take(one.requests, site.learnFrom),
+    );
     const seen = new Uint32Array(wanted.length);
     for (let i = 0; i < site.n; i++) {
       const at = site.client[i] as number;
@@ -37,7 +39,7 @@ export function samplesOf(
       for (const column of columns) rows.push(site.rows[i * site.names.length + column] as number);
       clients.push(`${site.site} ${one.key}`);
       request?.push(number);
-      weights?.push(1 / Math.sqrt(numbers.size));
+      weights?.push(site.weight / Math.sqrt(numbers.size));
       targets?.push(TARGET[one.class]);
     }
   }

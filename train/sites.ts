@@ -8,6 +8,10 @@ export interface Site {
   name: string;
   entries: readonly Entry[];
   labels: Labels;
+  /** A client's requests before this many are not learned from; 1 unless given. */
+  learnFrom?: number;
+  /** How much each of its clients weighs; 1 unless given. */
+  weight?: number;
 }
 export interface Sites {
   sites: Site[];

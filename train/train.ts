@@ -1,12 +1,14 @@
 /** `npm run train`: logs, or the simulator → labels → windows → a fitted and judged model → model/. */
 import path from 'node:path';
+import { finisher } from '../scorer/model.ts';
 import { tensorflow } from '../scorer/tensorflow.ts';
 import { calibrate } from './calibrate.ts';
-import { CLASSES, type Entry } from './entry.ts';
+import { CLASSES, type Class, type Entry } from './entry.ts';
 import { fit } from './fit.ts';
 import { goldenOf } from './golden.ts';
-import { judge, judgeOne, scoresOf, worstOf, type Judgement } from './judge.ts';
-import { linesFor } from './lines.ts';
+import { calibrationOf } from './isotonic.ts';
+import { judge, judgeOne, outputsOf, worstOf, type Judgement } from './judge.ts';
+import { linesFor, writable } from './lines.ts';
 import { countsTable, listed, writeLabels } from './lists.ts';
 import { reasonsText } from './logs.ts';
 import { USAGE, UsageError, options, type Options } from './options.ts';
@@ -16,10 +18,14 @@ import { parted, requestsOf, type Requests } from './requests.ts';
 import { samplesOf } from './samples.ts';
 import { simulate } from './simulate.ts';
 import { sitesOf, type Site } from './sites.ts';
+import { supplement } from './supplement.ts';
 import { write } from './write.ts';
 
 /** What baselines look at, beside the model's own features. */
 const ALWAYS = ['requests_60s', 'errors_4xx', 'errors_5xx'];
+
+/** A client of fewer requests says little about a model. */
+const JUDGED_FROM = 3;
 
 /** Of a simulated flood the first few hundred requests say all that there is. */
 const SIMULATED_AT_MOST = 300;
@@ -54,14 +60,21 @@ async function sitesFor(chosen: Options): Promise<{ sites: Site[]; data: Record<
 }
 
 /** By every log in turn, or by one; a single log is parted by clients. Whole clients are held out, never rows. */
-async function judged(all: readonly Requests[], chosen: Options): Promise<Judgement> {
+async function judged(
+  all: readonly Requests[],
+  more: readonly Requests[],
+  chosen: Options,
+): Promise<Judgement> {
   const sites = all.length > 1 ? all : parted(all[0] as Requests, 4);
-  const way = { seed: chosen.seed, epochs: chosen.epochs };
+  const way = { seed: chosen.seed, epochs: chosen.epochs, more };
   if (chosen.judge) {
     return judge(sites, chosen.features, way, (site) => console.log(`judging without ${site}`));
   }
-  const most = (site: Requests): number => site.clients.filter((one) => one.class === 'people').length;
-  const held = [...sites].sort((a, b) => most(b) - most(a))[sites.length > 2 ? 1 : 0] as Requests;
+  // One that has people and abusers to judge by, but not the one that has most: that is needed to learn from.
+  const of = (site: Requests, kind: Class): number =>
+    site.clients.filter((one) => one.class === kind && one.requests >= JUDGED_FROM).length;
+  const both = (site: Requests): number => Math.min(of(site, 'people'), of(site, 'abuse'));
+  const held = [...sites].sort((a, b) => both(b) - both(a))[sites.length > 2 ? 1 : 0] as Requests;
   console.log(`held out: ${held.site}`);
   return judgeOne(sites, held, chosen.features, way);
 }
@@ -84,17 +97,22 @@ async function train(chosen: Options): Promise<void> {
   if (chosen.labelsOut !== null) writeLabels(chosen.labelsOut, sites);
   const names = [...new Set([...chosen.features, ...ALWAYS])];
   const requests = sites.map((site) => requestsOf(site, names));
-  const { samples, targets } = samplesOf(requests, chosen.features);
+  const more = chosen.logs.length === 0 ? [] : supplement(chosen.seed).map((site) => requestsOf(site, names));
+  const { samples, targets } = samplesOf([...requests, ...more], chosen.features);
   const fitted = await fit(samples, targets, {
     seed: chosen.seed,
     epochs: chosen.epochs,
     onEpoch: progress(chosen.epochs),
   });
-  const judgement = await judged(requests, chosen);
+  const judgement = await judged(requests, more, chosen);
   console.log(table([['model', judgement.model], ...Object.entries(judgement.baselines)]));
   mustBeat(judgement, chosen.force);
-  const scores = requests.map((site) => scoresOf(fitted, site, chosen.features));
-  const thresholds = linesFor(worstOf(requests, scores));
+  const { seed, epochs } = chosen;
+  const calibration = await calibrationOf(samples, targets, { seed, epochs });
+  const outputs = requests.map((site) => outputsOf(fitted, site, chosen.features));
+  const lines = Float64Array.from(linesFor(worstOf(requests, outputs)));
+  const [standard, slow] = finisher(calibration)(lines) as unknown as [number, number];
+  const thresholds = writable([standard, slow]);
   const counts = Object.fromEntries(
     CLASSES.map((kind) => [
       kind,
@@ -103,12 +121,18 @@ async function train(chosen: Options): Promise<void> {
   );
   const version = await write(chosen.out, {
     model: fitted.model,
-    golden: goldenOf(fitted, samples),
+    golden: goldenOf(fitted, samples, calibration),
     manifest: {
       features: chosen.features,
       scaling: fitted.scaling,
+      calibration,
       thresholds,
-      data: { ...data, requests: requests.reduce((sum, { n }) => sum + n, 0), labelled_clients: counts },
+      data: {
+        ...data,
+        requests: requests.reduce((sum, { n }) => sum + n, 0),
+        labelled_clients: counts,
+        simulated: more.map(({ site, clients }) => `${clients.length} ${site}`),
+      },
       metrics: {
         judged: chosen.judge ? 'leave-one-log-out' : 'one held out',
         ...judgement,
