@@ -221,7 +221,12 @@ export class Gateway {
   /** One request as the client `ip`. */
   get(path: string, ip: string, headers: Record<string, string> = {}): Promise<Response> {
     return fetch(`http://127.0.0.1:${this.port}${path}`, {
-      headers: { 'X-Forwarded-For': ip, 'User-Agent': 'Mozilla/5.0', Referer: 'http://site/', ...headers },
+      headers: {
+        'X-Forwarded-For': ip,
+        'User-Agent': 'Mozilla/5.0 (X11)',
+        Referer: 'http://site/',
+        ...headers,
+      },
     });
   }
 
