@@ -176,7 +176,8 @@ export function predict({ model, scaling, tf }: Fitted, rows: Float64Array, n: n
   return outputs;
 }
 
-function shuffled(n: number, random: () => number): Int32Array {
+/** 0 … n-1 in another order. */
+export function shuffled(n: number, random: () => number): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

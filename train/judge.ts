@@ -1,8 +1,9 @@
 /** Leave-one-log-out: how good a model is on sites that it has never seen, beside what simple rules would have done. */
 import { compile } from '../scorer/compile.ts';
 import { scale } from '../scorer/model.ts';
+import { seeded } from '../scorer/random.ts';
 import { baselines, type Rule } from './baselines.ts';
-import { fit, predict, type Fitted, type FitOptions } from './fit.ts';
+import { fit, predict, shuffled, type Fitted, type FitOptions } from './fit.ts';
 import { linesFor, type Worst } from './lines.ts';
 import { figures, outcomes, type Figures, type Outcome } from './outcome.ts';
 import type { Requests } from './requests.ts';
@@ -52,11 +53,17 @@ export interface Judgement {
   model: Figures;
   bySite: Record<string, Figures>;
   baselines: Record<string, Figures>;
+  /** By feature, if asked for. */
+  permuted: Record<string, Figures>;
 }
 
 export interface Way extends FitOptions {
   /** Simulated sites, to learn from in every fold and never to judge by. */
   more: readonly Requests[];
+  /** Learn from so many of the others at most, those named first after the one left out. */
+  most?: number;
+  /** Also judge with each feature's values dealt out anew among the requests of the log. */
+  permute?: boolean;
 }
 
 /** One fold: fitted on all sites but one, its lines from what it was fitted on, judged on the one. */
@@ -65,13 +72,25 @@ async function fold(
   held: Requests,
   names: readonly string[],
   options: Way,
-): Promise<{ model: Outcome[]; rules: [string, Outcome[]][] }> {
-  const others = sites.filter((site) => site !== held);
+): Promise<{ model: Outcome[]; rules: [string, Outcome[]][]; permuted: [string, Outcome[]][] }> {
+  const at = sites.indexOf(held);
+  const others = [...sites.slice(at + 1), ...sites.slice(0, at)].slice(0, options.most);
   const { samples, targets } = samplesOf([...others, ...options.more], names);
   const fitted = await fit(samples, targets, options);
   const seen = others.map((site) => outputsOf(fitted, site, names));
   const [standard, slow] = linesFor(worstOf(others, seen));
-  const scores = outputsOf(fitted, held, names);
+  const judged = (site: Requests): Outcome[] => {
+    const outputs = outputsOf(fitted, site, names);
+    return outcomes(
+      held,
+      (i) => (outputs[i] as number) >= slow,
+      (i) => (outputs[i] as number) >= standard,
+    );
+  };
+  const model = judged(held);
+  const permuted = names
+    .filter(() => options.permute === true)
+    .map((name): [string, Outcome[]] => [name, judged(dealtAnew(held, name, options.seed))]);
   fitted.model.dispose();
   const rules = baselines(others).map(([name, rule]: [string, Rule]): [string, Outcome[]] => {
     const reached = rule(held);
@@ -84,12 +103,16 @@ async function fold(
       ),
     ];
   });
-  const model = outcomes(
-    held,
-    (i) => (scores[i] as number) >= slow,
-    (i) => (scores[i] as number) >= standard,
-  );
-  return { model, rules };
+  return { model, rules, permuted };
+}
+
+/** A site with one feature's values in another order. */
+function dealtAnew(site: Requests, name: string, seed: number): Requests {
+  const [rows, width, at] = [site.rows.slice(), site.names.length, site.names.indexOf(name)];
+  shuffled(site.n, seeded(seed)).forEach((from, to) => {
+    rows[to * width + at] = site.rows[from * width + at] as number;
+  });
+  return { ...site, rows };
 }
 
 /** @param onFold called before each. @returns figures over all sites together, each judged by a model without it */
@@ -101,16 +124,22 @@ export async function judge(
 ): Promise<Judgement> {
   const all: Outcome[] = [];
   const rules = new Map<string, Outcome[]>();
+  const permuted = new Map<string, Outcome[]>();
   const bySite: Record<string, Figures> = {};
   for (const held of sites) {
     onFold(held.site);
     const one = await fold(sites, held, names, options);
     all.push(...one.model);
     bySite[held.site] = figures(one.model);
-    for (const [name, outcome] of one.rules) rules.set(name, [...(rules.get(name) ?? []), ...outcome]);
+    const add = (to: Map<string, Outcome[]>, list: [string, Outcome[]][]): void => {
+      for (const [name, outcome] of list) to.set(name, [...(to.get(name) ?? []), ...outcome]);
+    };
+    add(rules, one.rules);
+    add(permuted, one.permuted);
   }
-  const judged = [...rules].map(([name, list]) => [name, figures(list)] as const);
-  return { model: figures(all), bySite, baselines: Object.fromEntries(judged) };
+  const figured = (from: Map<string, Outcome[]>): Record<string, Figures> =>
+    Object.fromEntries([...from].map(([name, list]) => [name, figures(list)]));
+  return { model: figures(all), bySite, baselines: figured(rules), permuted: figured(permuted) };
 }
 
 /** The same for one site alone. */
@@ -126,5 +155,6 @@ export async function judgeOne(
     model: figures(model),
     bySite: { [held.site]: figures(model) },
     baselines: Object.fromEntries(judged),
+    permuted: {},
   };
 }

@@ -18,6 +18,7 @@ import { parted, requestsOf, type Requests } from './requests.ts';
 import { samplesOf } from './samples.ts';
 import { simulate } from './simulate.ts';
 import { sitesOf, type Site } from './sites.ts';
+import { importance, study, type Study } from './study.ts';
 import { supplement } from './supplement.ts';
 import { write } from './write.ts';
 
@@ -64,11 +65,16 @@ async function judged(
   all: readonly Requests[],
   more: readonly Requests[],
   chosen: Options,
-): Promise<Judgement> {
+): Promise<Judgement & { study?: Study }> {
   const sites = all.length > 1 ? all : parted(all[0] as Requests, 4);
   const way = { seed: chosen.seed, epochs: chosen.epochs, more };
   if (chosen.judge) {
-    return judge(sites, chosen.features, way, (site) => console.log(`judging without ${site}`));
+    const say = (what: string): void => console.log(`judging ${what}`);
+    const whole = await judge(sites, chosen.features, { ...way, permute: true }, (site) =>
+      say(`without ${site}`),
+    );
+    const { permuted: _, ...rest } = whole;
+    return { ...rest, permuted: {}, study: await study(sites, chosen.features, way, whole, say) };
   }
   // One that has people and abusers to judge by, but not the one that has most: that is needed to learn from.
   const of = (site: Requests, kind: Class): number =>
@@ -89,6 +95,15 @@ function mustBeat({ model, baselines }: Judgement, force: boolean): void {
   }
 }
 
+function printStudy(found: Study): void {
+  console.log(`without …\n${table(Object.entries(found.ablation))}`);
+  if (Object.keys(found.learning).length > 0)
+    console.log(`learning from …\n${table(Object.entries(found.learning))}`);
+  console.log(
+    `abuse that no longer reaches slow when a feature's values are dealt out anew\n${importance(found)}`,
+  );
+}
+
 async function train(chosen: Options): Promise<void> {
   const { backend, nativeFailure } = await tensorflow();
   if (nativeFailure !== undefined) console.log(`warning: ${nativeFailure}; training with ${backend}`);
@@ -106,6 +121,7 @@ async function train(chosen: Options): Promise<void> {
   });
   const judgement = await judged(requests, more, chosen);
   console.log(table([['model', judgement.model], ...Object.entries(judgement.baselines)]));
+  if (judgement.study) printStudy(judgement.study);
   mustBeat(judgement, chosen.force);
   const { seed, epochs } = chosen;
   const calibration = await calibrationOf(samples, targets, { seed, epochs });
