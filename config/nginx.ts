@@ -5,10 +5,12 @@
  */
 import { join } from 'node:path';
 import { resolver } from './gateway.ts';
+import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
 import { errorLog, logFormat, logs } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
-import { forwarded, publicServer, realip, scoreHeader, upstream } from './nginx_proxy.ts';
+import { forwarded, realip, scoreHeader, upstream } from './nginx_proxy.ts';
+import { publicServer } from './nginx_server.ts';
 import { root } from './paths.ts';
 import type { Config } from './schema.ts';
 
@@ -21,6 +23,7 @@ export function nginxConf(config: Config, place: Place): string {
     realip(config),
     forwarded(config),
     scoreHeader(config),
+    accessTrees(config),
     logFormat(config, place),
     logs(config, place),
   ];

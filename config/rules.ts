@@ -2,6 +2,7 @@
 import { endpoint, isLoopback, redisAddress } from './formats.ts';
 import { pathText, type Path } from './places.ts';
 import { nearest, type Problem } from './problems.ts';
+import { accessRules } from './rules_access.ts';
 import type { Config } from './schema.ts';
 
 /** Every problem between values; the configuration already fits the schema. */
@@ -15,6 +16,7 @@ export function rules(config: Config): Problem[] {
     ...redisStart(config),
     ...ports(config),
     ...proxyProtocol(config),
+    ...accessRules(config),
   ];
 }
 

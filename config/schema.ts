@@ -5,28 +5,9 @@
  * `variable` the environment variable that is laid over the file (environment.ts).
  */
 import Type, { type Static } from 'typebox';
-
-const closed = { additionalProperties: false };
-
-const port = (value: number, description: string, extra: object = {}) =>
-  Type.Integer({
-    default: value,
-    minimum: 1,
-    maximum: 65535,
-    title: 'a port number',
-    examples: [value],
-    description,
-    ...extra,
-  });
-
-const hostPort = (description: string, example: string, extra: object = {}) =>
-  Type.String({ format: 'host_port', title: 'HOST:PORT', examples: [example], description, ...extra });
-
-const flag = (value: boolean, description: string, extra: object = {}) =>
-  Type.Boolean({ default: value, title: 'true or false', examples: [value], description, ...extra });
-
-const whole = (value: number, minimum: number, maximum: number, description: string) =>
-  Type.Integer({ default: value, minimum, maximum, title: 'a whole number', examples: [value], description });
+import { accessSchema } from './schema_access.ts';
+import { pathsSchema } from './schema_paths.ts';
+import { closed, flag, hostPort, port, whole } from './schema_values.ts';
 
 export const tierSchema = Type.Object(
   {
@@ -215,6 +196,8 @@ export const configSchema = Type.Object(
         variable: 'SCOREGATE_TRUSTED_PROXIES',
       },
     ),
+    access: accessSchema,
+    paths: pathsSchema,
     scorer: scorerSchema,
     redis: Type.String({
       default: 'redis://127.0.0.1:6380',

@@ -1,0 +1,75 @@
+/** The public server of nginx.conf: where it listens, its locations, and what is logged of a verdict. */
+import { isIP } from 'node:net';
+import { deniedLocation, pathGate, siteGate } from './nginx_access.ts';
+import { errorLog } from './nginx_log.ts';
+import { indent, type Place } from './nginx_place.ts';
+import { proxy } from './nginx_proxy.ts';
+import type { Config } from './schema.ts';
+
+/** What the log says of a verdict that Lua leaves alone: Lua writes only what differs. */
+function verdict(config: Config): string[] {
+  const set = [
+    `set $tier ${config.default_tier};`,
+    'set $score null;',
+    'set $origin leased;',
+    'set $wait_ms 0;',
+  ];
+  return config.mode === 'observe' ? [...set, 'set $tier_would "";'] : set;
+}
+
+function listen(config: Config): string {
+  const { address, port, proxy_protocol } = config.listen;
+  const host = isIP(address) === 6 ? `[${address}]` : address;
+  const options = [`${host}:${port}`, 'backlog=4096'];
+  if (isIP(address) === 6) options.push('ipv6only=off');
+  if (proxy_protocol) options.push('proxy_protocol');
+  return `listen ${options.join(' ')};`;
+}
+
+/** The server that the world talks to. */
+export function publicServer(config: Config, place: Place): string {
+  const lines = [
+    listen(config),
+    'server_name _;',
+    ...verdict(config),
+    ...siteGate(config),
+    ...deniedLocation(config),
+    "# Blocks and no require(): a file's name, and a module's, would be looked up for every request.",
+    'access_by_lua_block { package.loaded["scoregate.gateway"].access() }',
+    'log_by_lua_block { package.loaded["scoregate.gateway"].log() }',
+    ...locations(config, place),
+  ];
+  return `server {\n${indent(lines.join('\n'))}\n}`;
+}
+
+/** One location for each path that the configuration names, and one for the rest. */
+function locations(config: Config, place: Place): string[] {
+  const { paths } = config;
+  const own = paths.map(({ path }, i) => location(path, config, place, i));
+  const rest = paths.some(({ path }) => path === '/') ? [] : [location('/', config, place, -1)];
+  return [...own, ...exact(config, place), ...rest];
+}
+
+/** nginx would answer a request for /folder with a redirect where it knows /folder/ only: that is the backend's to say. */
+function exact(config: Config, place: Place): string[] {
+  const names = config.paths.map(({ path }) => path);
+  return names.flatMap((path) => {
+    const bare = path.slice(0, -1);
+    if (!path.endsWith('/') || bare === '' || names.includes(bare)) return [];
+    const fitting = names.filter((name) => bare.startsWith(name)).sort((a, b) => b.length - a.length);
+    const index = fitting[0] === undefined ? -1 : names.indexOf(fitting[0]);
+    return [location(`= ${bare}`, config, place, index)];
+  });
+}
+
+/** `index` is of the path of the configuration whose settings hold here; -1 for none. */
+function location(name: string, config: Config, place: Place, index: number): string {
+  const lines = [
+    '# What goes wrong with single requests is for the file only; standard error says what happened once.',
+    errorLog(config, place),
+    ...pathGate(config, index),
+    'proxy_pass http://$tier;',
+    ...proxy(config),
+  ];
+  return `location ${name} {\n${indent(lines.join('\n'))}\n}`;
+}
