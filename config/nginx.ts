@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { resolver } from './gateway.ts';
 import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
+import { cacheZone, caches } from './nginx_cache.ts';
 import { errorLog, logFormat, logs } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
 import { forwarded, realip, scoreHeader, upstream } from './nginx_proxy.ts';
@@ -18,12 +19,13 @@ import type { Config } from './schema.ts';
 export function nginxConf(config: Config, place: Place): string {
   const shared = [
     basics(place),
-    lua(place),
+    lua(config, place),
     ...resolver(config, place),
     realip(config),
     forwarded(config),
     scoreHeader(config),
     accessTrees(config),
+    cacheZone(config, place),
     logFormat(config, place),
     logs(config, place),
   ];
@@ -76,7 +78,7 @@ variables_hash_max_size 2048;
 ${temporary.map((name) => `${name}_temp_path ${quoted(join(place.run, 'tmp', name))};`).join('\n')}`;
 }
 
-function lua(place: Place): string {
+function lua(config: Config, place: Place): string {
   for (const path of [root, ...place.luaFolders]) quoted(path);
   const paths = [join(root, 'lua'), ...place.luaFolders].map((folder) => `${folder}/?.lua`);
   const initPaths = place.luaFolders.map((folder) => `${folder}/?/init.lua`);
@@ -88,6 +90,6 @@ lua_socket_log_errors off;
 # Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind: of about
 # 200,000 clients, when limits are changed while the scorer is down. Of one size always: nginx would begin a new one.
 lua_shared_dict scoregate 32m;
-init_by_lua_block { require("scoregate.gateway").init() }
+init_by_lua_block { require("scoregate.gateway").init()${caches(config) ? ' require("scoregate.cache")' : ''} }
 init_worker_by_lua_block { require("scoregate.gateway").init_worker() }`;
 }

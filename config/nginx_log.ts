@@ -1,4 +1,5 @@
 /** The access log's part of nginx.conf: one JSON object a line. */
+import { caches } from './nginx_cache.ts';
 import { quoted, type Place } from './nginx_place.ts';
 import { configuredPath } from './paths.ts';
 import type { Config } from './schema.ts';
@@ -8,7 +9,7 @@ import type { Config } from './schema.ts';
  * (nginx has it in ISO 8601 without milliseconds, and as a number with them), and an id that counts: 128 random bits
  * would cost more than all other fields together.
  */
-const fields = (place: Place, observing: boolean): string[] => [
+const fields = (config: Config, place: Place): string[] => [
   '"time":"$time_iso8601"',
   '"timestamp":$msec',
   `"request_id":"${place.start}-$connection-$connection_requests"`,
@@ -23,17 +24,18 @@ const fields = (place: Place, observing: boolean): string[] => [
   '"score":$score',
   '"origin":"$origin"',
   '"wait_ms":$wait_ms',
-  `"tier_would":"${observing ? '$tier_would' : ''}"`,
+  `"tier_would":"${config.mode === 'observe' ? '$tier_would' : ''}"`,
   '"upstream":"$upstream_addr"',
   '"upstream_status":"$upstream_status"',
   '"upstream_s":"$upstream_response_time"',
+  ...(caches(config) ? ['"cache":"$upstream_cache_status"'] : []),
   '"referer":"$http_referer"',
   '"user_agent":"$http_user_agent"',
 ];
 
 /** The format of a line. */
 export function logFormat(config: Config, place: Place): string {
-  return `log_format scoregate escape=json '{${fields(place, config.mode === 'observe').join(',')}}';`;
+  return `log_format scoregate escape=json '{${fields(config, place).join(',')}}';`;
 }
 
 /** The directive for the error log of the configuration. */

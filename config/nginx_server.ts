@@ -1,6 +1,7 @@
 /** The public server of nginx.conf: where it listens, its locations, and what is logged of a verdict. */
 import { isIP } from 'node:net';
 import { deniedLocation, pathGate, siteGate } from './nginx_access.ts';
+import { cacheDirectives } from './nginx_cache.ts';
 import { errorLog } from './nginx_log.ts';
 import { indent, type Place } from './nginx_place.ts';
 import { proxy } from './nginx_proxy.ts';
@@ -70,6 +71,7 @@ function location(name: string, config: Config, place: Place, index: number): st
     ...pathGate(config, index),
     'proxy_pass http://$tier;',
     ...proxy(config),
+    ...cacheDirectives(config, index),
   ];
   return `location ${name} {\n${indent(lines.join('\n'))}\n}`;
 }

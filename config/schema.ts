@@ -6,6 +6,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
+import { cacheSchema } from './schema_cache.ts';
 import { pathsSchema } from './schema_paths.ts';
 import { closed, flag, hostPort, port, whole } from './schema_values.ts';
 
@@ -197,6 +198,7 @@ export const configSchema = Type.Object(
       },
     ),
     access: accessSchema,
+    cache: cacheSchema,
     paths: pathsSchema,
     scorer: scorerSchema,
     redis: Type.String({

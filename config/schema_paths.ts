@@ -1,6 +1,7 @@
 /** The schema of what holds for single paths of the site. */
 import Type, { type Static } from 'typebox';
 import { pathAccessSchema } from './schema_access.ts';
+import { pathCacheSchema } from './schema_cache.ts';
 import { closed } from './schema_values.ts';
 
 export const pathSchema = Type.Object(
@@ -12,6 +13,7 @@ export const pathSchema = Type.Object(
       description: 'Requests whose path begins with this; where several fit, the longest one counts.',
     }),
     access: Type.Optional(pathAccessSchema),
+    cache: Type.Optional(pathCacheSchema),
   },
   { ...closed, title: 'a path', examples: [{ path: '/static/' }] },
 );

@@ -7,7 +7,7 @@ import { ConfigError, readConfig } from '../config/read.ts';
 import type { Config } from '../config/schema.ts';
 import { findNginx } from './find.mjs';
 import { leaveAnswer, prepare, release } from './folder.ts';
-import { OptionError, parseOptions, USAGE, type Options } from './options.ts';
+import { OptionError, overrides, parseOptions, USAGE, type Options } from './options.ts';
 import { canOpenStdout, print, say } from './say.ts';
 import { summary } from './summary.ts';
 import { System } from './system.ts';
@@ -30,8 +30,7 @@ export async function main(args: readonly string[]): Promise<void> {
 async function run(options: Options): Promise<void> {
   const started = Date.now();
   const file = configFile(options.config);
-  const read = (): Config =>
-    readConfig(file, options.port === undefined ? {} : { listen: { port: options.port } });
+  const read = (): Config => readConfig(file, overrides(options));
   const config = read();
   const folder = runFolder(options.run);
   const nginx = findNginx();

@@ -112,6 +112,7 @@ export interface LogLine {
   origin: string;
   wait_ms: number;
   tier_would: string;
+  cache?: string;
 }
 
 export class Gateway {
