@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { findNginx } from '../launch/find.mjs';
 import { nginxProblem } from '../launch/tryout.ts';
-import { configFile } from './paths.ts';
+import { configFile, configuredPath, runFolder } from './paths.ts';
 import { ConfigError, readConfig } from './read.ts';
+import { tlsFiles } from './rules_tls.ts';
 import type { Config } from './schema.ts';
+import type { Tls } from './schema_tls.ts';
 
 function check(args: readonly string[]): number {
   const [option, ...more] = args;
@@ -15,9 +17,10 @@ function check(args: readonly string[]): number {
     return 2;
   }
   const file = configFile(option);
+  const run = runFolder();
   try {
-    const config = readConfig(file);
-    const nginx = checkWithNginx(config);
+    const config = readConfig(file, {}, process.env, tlsFiles(run));
+    const nginx = checkWithNginx({ ...config, tls: absolute(config.tls, run) });
     console.log(`${relative(process.cwd(), file) || file}: good (${nginx})`);
     return 0;
   } catch (error) {
@@ -25,6 +28,15 @@ function check(args: readonly string[]): number {
     if (error instanceof ConfigError) console.error(`${error.problems.length} to correct`);
     return 1;
   }
+}
+
+/** Certificates stay where they are, when the rendering is for another run folder. */
+function absolute(tls: Tls, run: string): Tls {
+  const certificates = tls.certificates.map(({ certificate, key }) => ({
+    certificate: configuredPath(certificate, run),
+    key: configuredPath(key, run),
+  }));
+  return { ...tls, certificates };
 }
 
 /** Renders into a folder of its own, logs included, and asks nginx. */

@@ -11,7 +11,8 @@ import { cacheZone, caches } from './nginx_cache.ts';
 import { errorLog, logFormat, logs } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
 import { forwarded, realip, scoreHeader, upstream } from './nginx_proxy.ts';
-import { publicServer } from './nginx_server.ts';
+import { publicServers } from './nginx_server.ts';
+import { tlsSettings } from './nginx_tls.ts';
 import { root } from './paths.ts';
 import type { Config } from './schema.ts';
 
@@ -26,11 +27,12 @@ export function nginxConf(config: Config, place: Place): string {
     scoreHeader(config),
     accessTrees(config),
     cacheZone(config, place),
+    tlsSettings(config),
     logFormat(config, place),
     logs(config, place),
   ];
   const upstreams = config.tiers.map((_, index) => upstream(config.tiers, index));
-  const servers = [publicServer(config, place), adminServer(config, place)];
+  const servers = [...publicServers(config, place), adminServer(config, place)];
   return `# Rendered from scoregate.yaml by config/nginx.ts at every start and reload: a change made here is lost.
 ${main(config, place)}
 http {

@@ -5,6 +5,7 @@ import { cacheDirectives } from './nginx_cache.ts';
 import { errorLog } from './nginx_log.ts';
 import { indent, type Place } from './nginx_place.ts';
 import { proxy } from './nginx_proxy.ts';
+import { redirect, redirects, tlsServers } from './nginx_tls.ts';
 import type { Config } from './schema.ts';
 
 /** What the log says of a verdict that Lua leaves alone: Lua writes only what differs. */
@@ -18,30 +19,56 @@ function verdict(config: Config): string[] {
   return config.mode === 'observe' ? [...set, 'set $tier_would "";'] : set;
 }
 
-function listen(config: Config): string {
-  const { address, port, proxy_protocol } = config.listen;
+function listen(config: Config, port: number, more: readonly string[]): string {
+  const { address, proxy_protocol } = config.listen;
   const host = isIP(address) === 6 ? `[${address}]` : address;
-  const options = [`${host}:${port}`, 'backlog=4096'];
-  if (isIP(address) === 6) options.push('ipv6only=off');
-  if (proxy_protocol) options.push('proxy_protocol');
-  return `listen ${options.join(' ')};`;
+  return `listen ${[`${host}:${port}`, ...more, ...(proxy_protocol ? ['proxy_protocol'] : [])].join(' ')};`;
 }
 
-/** The server that the world talks to. */
-export function publicServer(config: Config, place: Place): string {
-  const lines = [
-    listen(config),
-    'server_name _;',
-    ...verdict(config),
-    ...siteGate(config),
-    ...deniedLocation(config),
-    "# Blocks and no require(): a file's name, and a module's, would be looked up for every request.",
-    'access_by_lua_block { package.loaded["scoregate.gateway"].access() }',
-    'log_by_lua_block { package.loaded["scoregate.gateway"].log() }',
-    ...locations(config, place),
-  ];
-  return `server {\n${indent(lines.join('\n'))}\n}`;
+/** What is said of a socket, once: by the first server that listens on it. */
+const socket = ({ listen }: Config): string[] => [
+  'backlog=4096',
+  ...(isIP(listen.address) === 6 ? ['ipv6only=off'] : []),
+];
+
+const server = (lines: readonly string[]): string => `server {\n${indent(lines.join('\n'))}\n}`;
+
+/** The servers that the world talks to: one over plain HTTP, and one for each certificate. */
+export function publicServers(config: Config, place: Place): string[] {
+  const whole = site(config, place);
+  const certified = tlsServers(config, place);
+  const secure = certified.map(({ options, lines }, i) => {
+    const more = i === 0 ? [...options, ...socket(config)] : options;
+    return server([listen(config, config.tls.port, more), ...lines, ...whole]);
+  });
+  // Whom a request without a Host is sent to: what $host is then.
+  const named = certified.flatMap(({ names }) => names).find((name) => !name.startsWith('*'));
+  const lines = redirects(config)
+    ? [`server_name ${named ?? '_'};`, ...onlyRedirect(config)]
+    : ['server_name _;', ...whole];
+  return [server([listen(config, config.listen.port, socket(config)), ...lines]), ...secure];
 }
+
+/** A redirect reaches no backend and is no hit: the request that follows it is. */
+const onlyRedirect = (config: Config): string[] => [
+  ...verdict(config),
+  'set $tier "";',
+  'set $origin redirected;',
+  ...siteGate(config),
+  ...deniedLocation(config),
+  redirect(config),
+];
+
+/** What a server does with requests. */
+const site = (config: Config, place: Place): string[] => [
+  ...verdict(config),
+  ...siteGate(config),
+  ...deniedLocation(config),
+  "# Blocks and no require(): a file's name, and a module's, would be looked up for every request.",
+  'access_by_lua_block { package.loaded["scoregate.gateway"].access() }',
+  'log_by_lua_block { package.loaded["scoregate.gateway"].log() }',
+  ...locations(config, place),
+];
 
 /** One location for each path that the configuration names, and one for the rest. */
 function locations(config: Config, place: Place): string[] {

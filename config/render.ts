@@ -4,7 +4,7 @@ import { chownSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'n
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { luaLibraryFolder, type Nginx } from '../launch/find.mjs';
+import { atLeast, luaLibraryFolder, type Nginx } from '../launch/find.mjs';
 import { gatewayJson } from './gateway.ts';
 import { nginxConf } from './nginx.ts';
 import type { Place } from './nginx_place.ts';
@@ -42,6 +42,7 @@ export function renderTexts(config: Config, run: string, options: RenderOptions)
     openFiles: openFiles(),
     start: randomBytes(4).toString('hex'),
     workers: config.workers === 'auto' ? Math.min(64, availableParallelism()) : config.workers,
+    http2Directive: atLeast(options.nginx, 1, 25, 1),
     nameServers: nameServers(),
   };
   return { nginxConf: nginxConf(config, place), gatewayJson: gatewayJson(config, place) };

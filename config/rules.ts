@@ -94,6 +94,7 @@ function listeners(config: Config): Listener[] {
   const add = (path: Path, host: string, port: number): void => {
     found.push({ path, port, address: `${path[0] === 'tiers' ? 'backend' : pathText(path)} ${host}` });
   };
+  if (config.tls.certificates.length > 0) add(['tls', 'port'], config.listen.address, config.tls.port);
   const admin = endpoint(config.admin);
   if (admin) add(['admin'], admin.host, admin.port);
   const scorer = endpoint(config.scorer.listen);

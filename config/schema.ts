@@ -8,6 +8,7 @@ import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
 import { cacheSchema } from './schema_cache.ts';
 import { pathsSchema } from './schema_paths.ts';
+import { tlsSchema } from './schema_tls.ts';
 import { closed, flag, hostPort, port, whole } from './schema_values.ts';
 
 export const tierSchema = Type.Object(
@@ -199,6 +200,7 @@ export const configSchema = Type.Object(
     ),
     access: accessSchema,
     cache: cacheSchema,
+    tls: tlsSchema,
     paths: pathsSchema,
     scorer: scorerSchema,
     redis: Type.String({

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { endpoint, isLoopback, redisAddress } from '../config/formats.ts';
+import { hasTls } from '../config/nginx_tls.ts';
 import { root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { atLeast, findRedis, type Nginx } from './find.mjs';
@@ -114,8 +115,10 @@ export function scorerPart(config: Config, { run }: Surroundings): PartSpec {
 export function gatewayPart(config: Config, { run, nginx }: Surroundings): PartSpec {
   const { address, port } = config.listen;
   const admin = endpoint(config.admin) ?? { host: '127.0.0.1', port: 8090 };
+  const secure = { name: 'the gateway with TLS', key: 'tls.port', host: address, port: config.tls.port };
   const listens = [
     { name: 'gateway', key: 'listen.port', host: address, port },
+    ...(hasTls(config) ? [secure] : []),
     { name: "the gateway's admin server", key: 'admin', ...admin },
   ];
   return {

@@ -106,6 +106,7 @@ export interface LogLine {
   request_id: string;
   client: string;
   uri: string;
+  protocol: string;
   status: number;
   tier: string;
   score: number | null;
