@@ -6,9 +6,8 @@ import { findNginx } from '../launch/find.mjs';
 import { nginxProblem } from '../launch/tryout.ts';
 import { configFile, configuredPath, runFolder } from './paths.ts';
 import { ConfigError, readConfig } from './read.ts';
-import { tlsFiles } from './rules_tls.ts';
+import { nginxFiles } from './rules_files.ts';
 import type { Config } from './schema.ts';
-import type { Tls } from './schema_tls.ts';
 
 function check(args: readonly string[]): number {
   const [option, ...more] = args;
@@ -19,8 +18,8 @@ function check(args: readonly string[]): number {
   const file = configFile(option);
   const run = runFolder();
   try {
-    const config = readConfig(file, {}, process.env, tlsFiles(run));
-    const nginx = checkWithNginx({ ...config, tls: absolute(config.tls, run) });
+    const config = readConfig(file, {}, process.env, nginxFiles(run));
+    const nginx = checkWithNginx(absolute(config, run));
     console.log(`${relative(process.cwd(), file) || file}: good (${nginx})`);
     return 0;
   } catch (error) {
@@ -30,13 +29,15 @@ function check(args: readonly string[]): number {
   }
 }
 
-/** Certificates stay where they are, when the rendering is for another run folder. */
-function absolute(tls: Tls, run: string): Tls {
+/** Certificates stay where they are, though the rendering is for another run folder. */
+function absolute(config: Config, run: string): Config {
+  const { tls, backend_tls } = config;
   const certificates = tls.certificates.map(({ certificate, key }) => ({
     certificate: configuredPath(certificate, run),
     key: configuredPath(key, run),
   }));
-  return { ...tls, certificates };
+  const ca = backend_tls.ca === 'system' ? 'system' : configuredPath(backend_tls.ca, run);
+  return { ...config, tls: { ...tls, certificates }, backend_tls: { ...backend_tls, ca } };
 }
 
 /** Renders into a folder of its own, logs included, and asks nginx. */

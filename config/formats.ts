@@ -20,6 +20,19 @@ export function endpoint(text: string): Endpoint | null {
   return /^[-.]|[-.]$|\.\./.test(host) ? null : { host, port };
 }
 
+export interface Backend extends Endpoint {
+  tls: boolean;
+}
+
+/** `HOST:PORT`, `http://HOST[:PORT]` or `https://HOST[:PORT]`; null if it is none of them. */
+export function backend(text: string): Backend | null {
+  const [, scheme = 'http', rest = ''] = /^(?:(https?):\/\/)?(.*)$/.exec(text) ?? [];
+  const tls = scheme === 'https';
+  const bare = text.includes('://') && !/:\d+$/.test(rest.replace(/\[.*\]/, ''));
+  const at = endpoint(bare ? `${rest}:${tls ? 443 : 80}` : rest);
+  return at && { ...at, tls };
+}
+
 /** Whether the host of an endpoint is this machine's loopback. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
@@ -32,6 +45,14 @@ function hostPortProblem(text: string): string | null {
   if (!/:\d+$/.test(text)) return 'the port is missing';
   const port = Number(text.slice(text.lastIndexOf(':') + 1));
   if (port < 1 || port > 65535) return `a port is from 1 to 65535, not ${port}`;
+  return 'the host is not an address or a name';
+}
+
+function backendProblem(text: string): string | null {
+  if (backend(text)) return null;
+  if (!text.includes('://')) return hostPortProblem(text);
+  if (/^[a-z0-9]+:\/\//.test(text) && !/^https?:/.test(text)) return 'a backend speaks http:// or https://';
+  if (/^https?:\/\/[^/]*\//.test(text)) return 'a backend has no path: end it before the /';
   return 'the host is not an address or a name';
 }
 
@@ -113,6 +134,8 @@ export const formatProblem: Record<string, (text: string) => string | null> = {
   cidr: (text) => cidrProblem(text, 'this would believe everybody, and anyone could forge the address'),
   network: (text) => cidrProblem(text, 'every address is meant by the key default: allow or deny'),
   path: pathProblem,
+  backend: backendProblem,
+  host_name: (text) => (isIP(text) === 0 && endpoint(`${text}:443`) ? null : 'that is not a name'),
   redis: redisProblem,
   memory: memoryProblem,
   address: (text) => (isIP(text) > 0 && !text.includes('%') ? null : 'that is not an address'),

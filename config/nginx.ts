@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { resolver } from './gateway.ts';
 import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
+import { backendMaps } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
 import { errorLog, logFormat, logs } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
@@ -26,6 +27,7 @@ export function nginxConf(config: Config, place: Place): string {
     forwarded(config),
     scoreHeader(config),
     accessTrees(config),
+    backendMaps(config),
     cacheZone(config, place),
     tlsSettings(config),
     logFormat(config, place),

@@ -1,4 +1,5 @@
 /** The proxy's part of nginx.conf: who the client is, who serves its tier, what the backend is told. */
+import { address, interchangeable, known } from './backend.ts';
 import { indent } from './nginx_place.ts';
 import type { Config, Tier } from './schema.ts';
 
@@ -71,12 +72,13 @@ export function upstream(tiers: readonly Tier[], index: number): string {
   const others = [...tiers.slice(index + 1), ...tiers.slice(0, index).reverse()];
   // Weights add up in nginx's C int: seven other tiers of any usual size stay below it.
   const base = others.length < 2 ? 1 : Math.min(1000, Math.floor(1e7 ** (1 / (others.length - 1))));
-  const known = new Set(own.backends);
-  const lines = own.backends.map((backend) => `server ${backend} max_fails=2 fail_timeout=5s;`);
+  const addresses = (tier: Tier): string[] => tier.backends.map((text) => address(known(text)));
+  const named = new Set(addresses(own));
+  const lines = [...named].map((backend) => `server ${backend} max_fails=2 fail_timeout=5s;`);
   others.forEach((tier, i) => {
-    for (const backend of tier.backends) {
-      if (known.has(backend)) continue;
-      known.add(backend);
+    for (const backend of interchangeable(own, tier) ? addresses(tier) : []) {
+      if (named.has(backend)) continue;
+      named.add(backend);
       const weight = base ** (others.length - 1 - i);
       lines.push(`server ${backend} backup weight=${weight} max_fails=2 fail_timeout=5s;`);
     }

@@ -1,6 +1,7 @@
 /** The public server of nginx.conf: where it listens, its locations, and what is logged of a verdict. */
 import { isIP } from 'node:net';
 import { deniedLocation, pathGate, siteGate } from './nginx_access.ts';
+import { proxyPass } from './nginx_backend.ts';
 import { cacheDirectives } from './nginx_cache.ts';
 import { errorLog } from './nginx_log.ts';
 import { indent, type Place } from './nginx_place.ts';
@@ -96,7 +97,7 @@ function location(name: string, config: Config, place: Place, index: number): st
     '# What goes wrong with single requests is for the file only; standard error says what happened once.',
     errorLog(config, place),
     ...pathGate(config, index),
-    'proxy_pass http://$tier;',
+    ...proxyPass(config, place),
     ...proxy(config),
     ...cacheDirectives(config, index),
   ];

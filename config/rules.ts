@@ -1,15 +1,16 @@
 /** What must hold between several values of scoregate.yaml. Each rule looks at one thing and reports its problems. */
-import { endpoint, isLoopback, redisAddress } from './formats.ts';
+import { backend, endpoint, isLoopback, redisAddress } from './formats.ts';
 import { pathText, type Path } from './places.ts';
 import { nearest, type Problem } from './problems.ts';
 import { accessRules } from './rules_access.ts';
+import { backendRules } from './rules_backend.ts';
 import type { Config } from './schema.ts';
 
 /** Every problem between values; the configuration already fits the schema. */
 export function rules(config: Config): Problem[] {
   return [
     ...tierNames(config),
-    ...backends(config),
+    ...backendRules(config),
     ...defaultTier(config),
     ...holds(config),
     ...waits(config),
@@ -27,17 +28,6 @@ function tierNames(config: Config): Problem[] {
     const text = `the name "${tier.name}" is taken by tiers[${first}]; give each tier a name of its own`;
     return [{ path: ['tiers', i, 'name'], text }];
   });
-}
-
-function backends(config: Config): Problem[] {
-  return config.tiers.flatMap((tier, i) =>
-    tier.backends.flatMap((backend, j) => {
-      if (tier.backends.indexOf(backend) === j) return [];
-      return [
-        { path: ['tiers', i, 'backends', j], text: `"${backend}" is there twice; name each backend once` },
-      ];
-    }),
-  );
 }
 
 function defaultTier(config: Config): Problem[] {
@@ -102,8 +92,8 @@ function listeners(config: Config): Listener[] {
   const redis = redisAddress(config.redis);
   if (redis && isLoopback(redis.host)) add(['redis'], redis.host, redis.port);
   config.tiers.forEach((tier, i) =>
-    tier.backends.forEach((backend, j) => {
-      const at = endpoint(backend);
+    tier.backends.forEach((text, j) => {
+      const at = backend(text);
       if (at && isLoopback(at.host)) add(['tiers', i, 'backends', j], at.host, at.port);
     }),
   );

@@ -1,4 +1,4 @@
-/** What must hold of the files that TLS needs. They are looked at by whoever runs nginx, and not by the scorer. */
+/** What must hold of certificates and keys. */
 import { FileProblem, namesOf, readCertificate, readKey } from './certificate.ts';
 import { configuredPath } from './paths.ts';
 import type { Path } from './places.ts';

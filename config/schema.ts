@@ -8,8 +8,15 @@ import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
 import { cacheSchema } from './schema_cache.ts';
 import { pathsSchema } from './schema_paths.ts';
-import { tlsSchema } from './schema_tls.ts';
+import { backendTlsSchema, tlsSchema } from './schema_tls.ts';
 import { closed, flag, hostPort, port, whole } from './schema_values.ts';
+
+const backendSchema = Type.String({
+  format: 'backend',
+  title: 'HOST:PORT or an http(s):// URL',
+  examples: ['127.0.0.1:8081'],
+  description: 'Where a backend listens.',
+});
 
 export const tierSchema = Type.Object(
   {
@@ -19,14 +26,23 @@ export const tierSchema = Type.Object(
       examples: ['fast'],
       description: 'The name in X-Tier, in logs and in verdicts.',
     }),
-    backends: Type.Array(hostPort('Where a backend listens.', '127.0.0.1:8081'), {
+    backends: Type.Array(backendSchema, {
       minItems: 1,
-      title: 'a list of HOST:PORT',
+      title: 'a list of backends',
       examples: [['127.0.0.1:8081']],
       description: 'The servers that answer for this tier; requests are spread over them.',
       // The tier's name follows: SCOREGATE_TIERS_FAST.
       variable: 'SCOREGATE_TIERS_',
     }),
+    tls_name: Type.Optional(
+      Type.String({
+        format: 'host_name',
+        title: 'a host name',
+        examples: ['app.example.org'],
+        description:
+          'The name in the certificates of https:// backends, when it is not that of their address.',
+      }),
+    ),
   },
   { ...closed, title: 'a tier', examples: [{ name: 'fast', backends: ['127.0.0.1:8081'] }] },
 );
@@ -201,6 +217,7 @@ export const configSchema = Type.Object(
     access: accessSchema,
     cache: cacheSchema,
     tls: tlsSchema,
+    backend_tls: backendTlsSchema,
     paths: pathsSchema,
     scorer: scorerSchema,
     redis: Type.String({

@@ -45,4 +45,20 @@ export const tlsSchema = Type.Object(
   { ...closed, default: {}, title: 'a group of keys', examples: [{ port: 8443 }] },
 );
 
+/** TLS to backends whose address begins with https://. */
+export const backendTlsSchema = Type.Object(
+  {
+    verify: flag(true, 'Check the certificates of https:// backends: who signed them, and for which name.'),
+    ca: Type.String({
+      default: 'system',
+      minLength: 1,
+      title: 'system or a file name',
+      examples: ['system'],
+      description:
+        'Who may have signed them: the authorities that this system trusts, or those in a PEM file.',
+    }),
+  },
+  { ...closed, default: {}, title: 'a group of keys', examples: [{ ca: 'certs/internal-ca.pem' }] },
+);
+
 export type Tls = Static<typeof tlsSchema>;

@@ -3,6 +3,7 @@ import { chownSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { known } from '../config/backend.ts';
 import { endpoint, isLoopback, redisAddress } from '../config/formats.ts';
 import { hasTls } from '../config/nginx_tls.ts';
 import { root } from '../config/paths.ts';
@@ -80,8 +81,9 @@ export function backendParts(config: Config): PartSpec[] {
     });
   }
   return [...names].flatMap(([backend, name]) => {
-    const at = endpoint(backend);
-    return at && isLoopback(at.host) ? [backendPart(name, at.host, at.port)] : [];
+    const at = known(backend);
+    // The demo application speaks no TLS.
+    return !at.tls && isLoopback(at.host) ? [backendPart(name, at.host, at.port)] : [];
   });
 }
 

@@ -13,7 +13,7 @@ import { redisAddress } from '../config/formats.ts';
 import { configFile, runFolder } from '../config/paths.ts';
 import { ConfigError, readConfig } from '../config/read.ts';
 import { renderTexts, write } from '../config/render.ts';
-import { tlsFiles } from '../config/rules_tls.ts';
+import { nginxFiles } from '../config/rules_files.ts';
 import { makeSecret } from './folder.ts';
 import type { Nginx } from './find.mjs';
 import { writeEffectiveConfig } from './parts.ts';
@@ -33,7 +33,7 @@ function main(): void {
   const { spool } = values;
   if (spool === undefined) throw new Error("--spool DIR is needed: the folder of nginx's own files");
   const run = runFolder(values.run);
-  const config = readConfig(configFile(), {}, process.env, tlsFiles(spool));
+  const config = readConfig(configFile(), {}, process.env, nginxFiles(spool));
   makeSecret(run, null);
   const texts = renderTexts(config, spool, {
     nginx: OPENRESTY,

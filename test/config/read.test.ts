@@ -94,7 +94,7 @@ testBad([
   [
     'a backend without a port',
     `tiers:\n- name: a\n  backends:\n  - 10.0.0.1:80\n  - 10.0.0.2\n- { name: standard, backends: ["10.0.0.3:80"] }\nhysteresis: { hold_s: [1] }`,
-    /^x\.yaml:5: tiers\[0\]\.backends\[1\]: "10\.0\.0\.2" is not HOST:PORT: the port is missing; right would be "127\.0\.0\.1:8081"$/,
+    /^x\.yaml:5: tiers\[0\]\.backends\[1\]: "10\.0\.0\.2" is not HOST:PORT or an http\(s\):\/\/ URL: the port is missing; right would be "127\.0\.0\.1:8081"$/,
   ],
   [
     'an address that is none',

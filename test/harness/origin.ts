@@ -1,6 +1,9 @@
 /** A backend whose answers a test decides: each path has its own, and how often each was asked for is counted. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer as createTlsServer } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CertificateFiles } from './certificates.ts';
 
 export interface OriginAnswer {
   status?: number;
@@ -22,9 +25,14 @@ export class Origin {
   #answers = new Map<string, Handler>();
   #server: Server;
 
-  constructor(port: number) {
+  /** Speaks TLS where it is given a certificate. */
+  constructor(port: number, tls?: CertificateFiles) {
     this.port = port;
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+    const serve = (request: IncomingMessage, response: ServerResponse): void =>
+      void this.#serve(request, response);
+    this.#server = tls
+      ? createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) }, serve)
+      : createServer(serve);
   }
 
   /** What requests for `path` get from now on. The body is the count of requests when none is given. */
