@@ -9,6 +9,7 @@ import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
 import { backendMaps } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
+import { compression } from './nginx_compression.ts';
 import { errorLog, logFormat, logs } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
 import { forwarded, realip, scoreHeader, upstream } from './nginx_proxy.ts';
@@ -30,6 +31,7 @@ export function nginxConf(config: Config, place: Place): string {
     backendMaps(config),
     cacheZone(config, place),
     tlsSettings(config),
+    compression(config),
     logFormat(config, place),
     logs(config, place),
   ];

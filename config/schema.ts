@@ -7,6 +7,7 @@
 import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
 import { cacheSchema } from './schema_cache.ts';
+import { compressionSchema } from './schema_compression.ts';
 import { pathsSchema } from './schema_paths.ts';
 import { backendTlsSchema, tlsSchema } from './schema_tls.ts';
 import { closed, flag, hostPort, port, whole } from './schema_values.ts';
@@ -216,6 +217,7 @@ export const configSchema = Type.Object(
     ),
     access: accessSchema,
     cache: cacheSchema,
+    compression: compressionSchema,
     tls: tlsSchema,
     backend_tls: backendTlsSchema,
     paths: pathsSchema,
