@@ -135,6 +135,8 @@ export const formatProblem: Record<string, (text: string) => string | null> = {
   network: (text) => cidrProblem(text, 'every address is meant by the key default: allow or deny'),
   path: pathProblem,
   backend: backendProblem,
+  // RFC 9110, 5.6.2
+  header_name: (text) => (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text) ? null : 'that is not one'),
   media_type: (text) => (/^[a-z]+\/[a-z0-9][a-z0-9.+-]*$/.test(text) ? null : 'that is not one'),
   host_name: (text) => (isIP(text) === 0 && endpoint(`${text}:443`) ? null : 'that is not a name'),
   redis: redisProblem,

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { endpoint, type Endpoint } from './formats.ts';
 import { pinsNetworks } from './nginx_access.ts';
+import { logDetails } from './nginx_log.ts';
 import type { Place } from './nginx_place.ts';
 import { root } from './paths.ts';
 import type { Config } from './schema.ts';
@@ -27,6 +28,7 @@ export function gatewayJson(config: Config, place: Place): string {
     observations_file: join(root, 'config/observations.json'),
     workers: place.workers,
     pins: pinsNetworks(config),
+    log: logDetails(config, place),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }

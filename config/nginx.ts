@@ -10,7 +10,7 @@ import { adminServer } from './nginx_admin.ts';
 import { backendMaps } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
 import { compression } from './nginx_compression.ts';
-import { errorLog, logFormat, logs } from './nginx_log.ts';
+import { errorLog, logFormat, logs, logsDetails } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
 import { forwarded, realip, scoreHeader, upstream } from './nginx_proxy.ts';
 import { publicServers } from './nginx_server.ts';
@@ -88,6 +88,9 @@ function lua(config: Config, place: Place): string {
   for (const path of [root, ...place.luaFolders]) quoted(path);
   const paths = [join(root, 'lua'), ...place.luaFolders].map((folder) => `${folder}/?.lua`);
   const initPaths = place.luaFolders.map((folder) => `${folder}/?/init.lua`);
+  const more = [...(caches(config) ? ['cache'] : []), ...(logsDetails(config) ? ['details'] : [])].map(
+    (module) => ` require("scoregate.${module}")`,
+  );
   const libraries = place.luaLibraries === null ? '' : `\nlua_package_cpath "${place.luaLibraries}/?.so;;";`;
   return `lua_package_path "${[...paths, ...initPaths].join(';')};;";${libraries}
 lua_code_cache on;
@@ -96,6 +99,6 @@ lua_socket_log_errors off;
 # Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind: of about
 # 200,000 clients, when limits are changed while the scorer is down. Of one size always: nginx would begin a new one.
 lua_shared_dict scoregate 32m;
-init_by_lua_block { require("scoregate.gateway").init()${caches(config) ? ' require("scoregate.cache")' : ''} }
+init_by_lua_block { require("scoregate.gateway").init()${more.join('')} }
 init_worker_by_lua_block { require("scoregate.gateway").init_worker() }`;
 }

@@ -2,8 +2,9 @@
 import { isIP } from 'node:net';
 import { deniedLocation, pathGate, siteGate } from './nginx_access.ts';
 import { proxyPass } from './nginx_backend.ts';
-import { cacheDirectives } from './nginx_cache.ts';
-import { errorLog } from './nginx_log.ts';
+import { cacheDirectives, refusedVariable } from './nginx_cache.ts';
+import { errorLog, logsDetails } from './nginx_log.ts';
+import { countedPhases, loggedPhases } from './nginx_lua.ts';
 import { indent, type Place } from './nginx_place.ts';
 import { proxy } from './nginx_proxy.ts';
 import { redirect, redirects, tlsServers } from './nginx_tls.ts';
@@ -17,7 +18,9 @@ function verdict(config: Config): string[] {
     'set $origin leased;',
     'set $wait_ms 0;',
   ];
-  return config.mode === 'observe' ? [...set, 'set $tier_would "";'] : set;
+  if (config.mode === 'observe') set.push('set $tier_would "";');
+  if (logsDetails(config)) set.push('set $log_line "";');
+  return set;
 }
 
 function listen(config: Config, port: number, more: readonly string[]): string {
@@ -57,6 +60,7 @@ const onlyRedirect = (config: Config): string[] => [
   'set $origin redirected;',
   ...siteGate(config),
   ...deniedLocation(config),
+  ...loggedPhases(config),
   redirect(config),
 ];
 
@@ -65,9 +69,7 @@ const site = (config: Config, place: Place): string[] => [
   ...verdict(config),
   ...siteGate(config),
   ...deniedLocation(config),
-  "# Blocks and no require(): a file's name, and a module's, would be looked up for every request.",
-  'access_by_lua_block { package.loaded["scoregate.gateway"].access() }',
-  'log_by_lua_block { package.loaded["scoregate.gateway"].log() }',
+  ...countedPhases(config, null),
   ...locations(config, place),
 ];
 
@@ -93,12 +95,14 @@ function exact(config: Config, place: Place): string[] {
 
 /** `index` is of the path of the configuration whose settings hold here; -1 for none. */
 function location(name: string, config: Config, place: Place, index: number): string {
+  const refused = refusedVariable(config, index);
   const lines = [
     '# What goes wrong with single requests is for the file only; standard error says what happened once.',
     errorLog(config, place),
     ...pathGate(config, index),
     ...proxyPass(config, place),
     ...proxy(config),
+    ...(refused === null ? [] : countedPhases(config, refused)),
     ...cacheDirectives(config, index),
   ];
   return `location ${name} {\n${indent(lines.join('\n'))}\n}`;

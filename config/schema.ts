@@ -8,6 +8,7 @@ import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
 import { cacheSchema } from './schema_cache.ts';
 import { compressionSchema } from './schema_compression.ts';
+import { logsSchema } from './schema_logs.ts';
 import { pathsSchema } from './schema_paths.ts';
 import { backendTlsSchema, tlsSchema } from './schema_tls.ts';
 import { closed, flag, hostPort, port, whole } from './schema_values.ts';
@@ -134,29 +135,6 @@ const headersSchema = Type.Object(
     score: flag(false, 'Tell clients their score in the response header X-Score.'),
   },
   { ...closed, default: {}, title: 'a group of keys', examples: [{ tier: true, score: false }] },
-);
-
-const logsSchema = Type.Object(
-  {
-    access: Type.String({
-      default: 'run/access.log',
-      minLength: 1,
-      title: 'a file name, or off',
-      examples: ['run/access.log'],
-      description: 'The access log, one JSON object a line; off for none. run/… is in the run folder.',
-      variable: 'SCOREGATE_LOGS_ACCESS',
-    }),
-    error: Type.String({
-      default: 'run/error.log',
-      minLength: 1,
-      title: 'a file name, or stderr',
-      examples: ['run/error.log'],
-      description: "The gateway's error log; stderr for standard error only.",
-      variable: 'SCOREGATE_LOGS_ERROR',
-    }),
-    stdout: flag(true, 'Write the access log to standard output too.', { variable: 'SCOREGATE_LOGS_STDOUT' }),
-  },
-  { ...closed, default: {}, title: 'a group of keys', examples: [{ stdout: true }] },
 );
 
 const demoTiers = [
