@@ -28,12 +28,28 @@ end
 
 -- JSON text; what is no UTF-8 is written byte by byte, as \u0080 to \u00ff.
 local function quote(text)
+    if not text:find('[%c"\\\127-\255]') then
+        return '"' .. text .. '"' -- as nearly all are
+    end
     local json = cjson.encode(text):gsub("\\/", "/")
     return is_utf8(text) and json or (json:gsub("[\128-\255]", escaped))
 end
 
-local function field(name)
-    return quote(ngx.var[name] or ""):sub(2, -2)
+-- The template in pieces: what stands as it is, then the name of a variable, in turn.
+local pieces = {}
+for text, name in (settings.template .. "$"):gmatch("([^$]*)%$([%w_]*)") do
+    pieces[#pieces + 1] = text
+    pieces[#pieces + 1] = name
+end
+
+local function fields()
+    local var, parts = ngx.var, {}
+    for k = 1, #pieces, 2 do
+        local name = pieces[k + 1]
+        parts[k] = pieces[k]
+        parts[k + 1] = name == "" and "" or quote(var[name] or ""):sub(2, -2)
+    end
+    return table.concat(parts)
 end
 
 local function headers(all)
@@ -93,7 +109,7 @@ end
 
 --- The log phase: makes the line.
 function M.write()
-    local parts = { (settings.template:gsub("%$([%w_]+)", field)) }
+    local parts = { fields() }
     if settings.headers then
         parts[#parts + 1] = '"request_headers":' .. headers(ngx.req.get_headers(MOST_HEADERS))
         parts[#parts + 1] = '"response_headers":' .. headers(ngx.resp.get_headers(MOST_HEADERS))
