@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { findNginx } from '../launch/find.mjs';
 import { nginxProblem } from '../launch/tryout.ts';
-import { configFile } from './paths.ts';
+import { configFile, configuredPath, runFolder } from './paths.ts';
 import { ConfigError, readConfig } from './read.ts';
+import { nginxFiles } from './rules_files.ts';
 import type { Config } from './schema.ts';
 
 function check(args: readonly string[]): number {
@@ -15,9 +16,10 @@ function check(args: readonly string[]): number {
     return 2;
   }
   const file = configFile(option);
+  const run = runFolder();
   try {
-    const config = readConfig(file);
-    const nginx = checkWithNginx(config);
+    const config = readConfig(file, {}, process.env, nginxFiles(run));
+    const nginx = checkWithNginx(absolute(config, run));
     console.log(`${relative(process.cwd(), file) || file}: good (${nginx})`);
     return 0;
   } catch (error) {
@@ -25,6 +27,17 @@ function check(args: readonly string[]): number {
     if (error instanceof ConfigError) console.error(`${error.problems.length} to correct`);
     return 1;
   }
+}
+
+/** Certificates stay where they are, though the rendering is for another run folder. */
+function absolute(config: Config, run: string): Config {
+  const { tls, backend_tls } = config;
+  const certificates = tls.certificates.map(({ certificate, key }) => ({
+    certificate: configuredPath(certificate, run),
+    key: configuredPath(key, run),
+  }));
+  const ca = backend_tls.ca === 'system' ? 'system' : configuredPath(backend_tls.ca, run);
+  return { ...config, tls: { ...tls, certificates }, backend_tls: { ...backend_tls, ca } };
 }
 
 /** Renders into a folder of its own, logs included, and asks nginx. */

@@ -20,6 +20,19 @@ export function endpoint(text: string): Endpoint | null {
   return /^[-.]|[-.]$|\.\./.test(host) ? null : { host, port };
 }
 
+export interface Backend extends Endpoint {
+  tls: boolean;
+}
+
+/** `HOST:PORT`, `http://HOST[:PORT]` or `https://HOST[:PORT]`; null if it is none of them. */
+export function backend(text: string): Backend | null {
+  const [, scheme = 'http', rest = ''] = /^(?:(https?):\/\/)?(.*)$/.exec(text) ?? [];
+  const tls = scheme === 'https';
+  const bare = text.includes('://') && !/:\d+$/.test(rest.replace(/\[.*\]/, ''));
+  const at = endpoint(bare ? `${rest}:${tls ? 443 : 80}` : rest);
+  return at && { ...at, tls };
+}
+
 /** Whether the host of an endpoint is this machine's loopback. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
@@ -35,17 +48,33 @@ function hostPortProblem(text: string): string | null {
   return 'the host is not an address or a name';
 }
 
-function cidrProblem(text: string): string | null {
+function backendProblem(text: string): string | null {
+  if (backend(text)) return null;
+  if (!text.includes('://')) return hostPortProblem(text);
+  if (/^[a-z0-9]+:\/\//.test(text) && !/^https?:/.test(text)) return 'a backend speaks http:// or https://';
+  if (/^https?:\/\/[^/]*\//.test(text)) return 'a backend has no path: end it before the /';
+  return 'the host is not an address or a name';
+}
+
+/** `everybody` is what is wrong with a network that holds every address. */
+function cidrProblem(text: string, everybody: string): string | null {
   const [address = '', bits, ...rest] = text.split('/');
   // ipaddr.js also takes forms such as 127.1 or 0x7f.1, which nginx does not.
   if (isIP(address) === 0 || address.includes('%') || rest.length > 0) return 'that is not an address';
   if (bits === undefined) return null;
   const most = isIP(address) === 4 ? 32 : 128;
   if (!/^\d{1,3}$/.test(bits) || Number(bits) > most) return `after the / comes a number from 1 to ${most}`;
-  if (Number(bits) === 0) return 'this would believe everybody, and anyone could forge the address';
+  if (Number(bits) === 0) return everybody;
   const network = networkOf(address, Number(bits));
   const given = ipaddr.parse(address).toNormalizedString();
   return network === given ? null : `bits beyond the /${bits} are set; the network is ${network}/${bits}`;
+}
+
+/** A network, or a single address, in the one form that all ways to write it have. */
+export function canonicalNetwork(text: string): string {
+  const [address = '', bits] = text.split('/');
+  const length = bits ?? (isIP(address) === 4 ? '32' : '128');
+  return `${ipaddr.parse(address).toNormalizedString()}/${length}`;
 }
 
 function networkOf(address: string, bits: number): string {
@@ -55,6 +84,16 @@ function networkOf(address: string, bits: number): string {
     return byte & (0xff << (8 - kept));
   });
   return ipaddr.fromByteArray(bytes).toNormalizedString();
+}
+
+function pathProblem(text: string): string | null {
+  if (!text.startsWith('/')) return 'a path begins with /';
+  if (/[?#]/.test(text)) return 'a path ends before the ? and the #';
+  // nginx compares with the decoded path, and reads these as syntax.
+  if (/[\s"'\\{};$%]|[^\x20-\x7e]/.test(text)) return 'it holds a space, a quote or one of \\ { } ; $ %';
+  return /\/\.{0,2}\//.test(text)
+    ? 'nginx looks at paths after it has resolved //, /./ and /../ in them'
+    : null;
 }
 
 export interface RedisAddress extends Endpoint {
@@ -92,7 +131,14 @@ export function memoryBytes(text: string): number {
 /** One function for each `format` of the schema: null when the text is right, else what is wrong. */
 export const formatProblem: Record<string, (text: string) => string | null> = {
   host_port: hostPortProblem,
-  cidr: cidrProblem,
+  cidr: (text) => cidrProblem(text, 'this would believe everybody, and anyone could forge the address'),
+  network: (text) => cidrProblem(text, 'every address is meant by the key default: allow or deny'),
+  path: pathProblem,
+  backend: backendProblem,
+  // RFC 9110, 5.6.2
+  header_name: (text) => (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text) ? null : 'that is not one'),
+  media_type: (text) => (/^[a-z]+\/[a-z0-9][a-z0-9.+-]*$/.test(text) ? null : 'that is not one'),
+  host_name: (text) => (isIP(text) === 0 && endpoint(`${text}:443`) ? null : 'that is not a name'),
   redis: redisProblem,
   memory: memoryProblem,
   address: (text) => (isIP(text) > 0 && !text.includes('%') ? null : 'that is not an address'),

@@ -4,6 +4,8 @@ import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { endpoint, type Endpoint } from './formats.ts';
+import { pinsNetworks } from './nginx_access.ts';
+import { logDetails } from './nginx_log.ts';
 import type { Place } from './nginx_place.ts';
 import { root } from './paths.ts';
 import type { Config } from './schema.ts';
@@ -25,6 +27,8 @@ export function gatewayJson(config: Config, place: Place): string {
     holds_s: config.hysteresis.hold_s,
     observations_file: join(root, 'config/observations.json'),
     workers: place.workers,
+    pins: pinsNetworks(config),
+    log: logDetails(config, place),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }

@@ -5,10 +5,16 @@
  */
 import { join } from 'node:path';
 import { resolver } from './gateway.ts';
+import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
-import { errorLog, logFormat, logs } from './nginx_log.ts';
+import { backendMaps } from './nginx_backend.ts';
+import { cacheZone, caches } from './nginx_cache.ts';
+import { compression } from './nginx_compression.ts';
+import { errorLog, logFormat, logs, logsDetails } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
-import { forwarded, publicServer, realip, scoreHeader, upstream } from './nginx_proxy.ts';
+import { forwarded, realip, scoreHeader, upstream } from './nginx_proxy.ts';
+import { publicServers } from './nginx_server.ts';
+import { tlsSettings } from './nginx_tls.ts';
 import { root } from './paths.ts';
 import type { Config } from './schema.ts';
 
@@ -16,16 +22,21 @@ import type { Config } from './schema.ts';
 export function nginxConf(config: Config, place: Place): string {
   const shared = [
     basics(place),
-    lua(place),
+    lua(config, place),
     ...resolver(config, place),
     realip(config),
     forwarded(config),
     scoreHeader(config),
+    accessTrees(config),
+    backendMaps(config),
+    cacheZone(config, place),
+    tlsSettings(config),
+    compression(config),
     logFormat(config, place),
     logs(config, place),
   ];
   const upstreams = config.tiers.map((_, index) => upstream(config.tiers, index));
-  const servers = [publicServer(config, place), adminServer(config, place)];
+  const servers = [...publicServers(config, place), adminServer(config, place)];
   return `# Rendered from scoregate.yaml by config/nginx.ts at every start and reload: a change made here is lost.
 ${main(config, place)}
 http {
@@ -73,10 +84,13 @@ variables_hash_max_size 2048;
 ${temporary.map((name) => `${name}_temp_path ${quoted(join(place.run, 'tmp', name))};`).join('\n')}`;
 }
 
-function lua(place: Place): string {
+function lua(config: Config, place: Place): string {
   for (const path of [root, ...place.luaFolders]) quoted(path);
   const paths = [join(root, 'lua'), ...place.luaFolders].map((folder) => `${folder}/?.lua`);
   const initPaths = place.luaFolders.map((folder) => `${folder}/?/init.lua`);
+  const more = [...(caches(config) ? ['cache'] : []), ...(logsDetails(config) ? ['details'] : [])].map(
+    (module) => ` require("scoregate.${module}")`,
+  );
   const libraries = place.luaLibraries === null ? '' : `\nlua_package_cpath "${place.luaLibraries}/?.so;;";`;
   return `lua_package_path "${[...paths, ...initPaths].join(';')};;";${libraries}
 lua_code_cache on;
@@ -87,6 +101,6 @@ lua_socket_log_errors off;
 # Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind: of about
 # 200,000 clients, when limits are changed while the scorer is down. Of one size always: nginx would begin a new one.
 lua_shared_dict scoregate 32m;
-init_by_lua_block { require("scoregate.gateway").init() }
+init_by_lua_block { require("scoregate.gateway").init()${more.join('')} }
 init_worker_by_lua_block { require("scoregate.gateway").init_worker() }`;
 }

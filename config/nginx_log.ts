@@ -1,4 +1,5 @@
-/** The access log's part of nginx.conf: one JSON object a line. */
+/** The access log's part of nginx.conf: one JSON object a line, or the combined log format. */
+import { caches } from './nginx_cache.ts';
 import { quoted, type Place } from './nginx_place.ts';
 import { configuredPath } from './paths.ts';
 import type { Config } from './schema.ts';
@@ -8,7 +9,7 @@ import type { Config } from './schema.ts';
  * (nginx has it in ISO 8601 without milliseconds, and as a number with them), and an id that counts: 128 random bits
  * would cost more than all other fields together.
  */
-const fields = (place: Place, observing: boolean): string[] => [
+const fields = (config: Config, place: Place): string[] => [
   '"time":"$time_iso8601"',
   '"timestamp":$msec',
   `"request_id":"${place.start}-$connection-$connection_requests"`,
@@ -23,17 +24,34 @@ const fields = (place: Place, observing: boolean): string[] => [
   '"score":$score',
   '"origin":"$origin"',
   '"wait_ms":$wait_ms',
-  `"tier_would":"${observing ? '$tier_would' : ''}"`,
+  `"tier_would":"${config.mode === 'observe' ? '$tier_would' : ''}"`,
   '"upstream":"$upstream_addr"',
   '"upstream_status":"$upstream_status"',
   '"upstream_s":"$upstream_response_time"',
+  ...(caches(config) ? ['"cache":"$upstream_cache_status"'] : []),
   '"referer":"$http_referer"',
   '"user_agent":"$http_user_agent"',
 ];
 
+/** Whether lines hold what only Lua can put there: headers, bodies (lua/scoregate/details.lua). */
+export const logsDetails = ({ logs }: Config): boolean => logs.headers || logs.body_bytes > 0;
+
+/** The fields as JSON with nginx's variables in it, less the braces. */
+const template = (config: Config, place: Place): string => fields(config, place).join(',');
+
 /** The format of a line. */
 export function logFormat(config: Config, place: Place): string {
-  return `log_format scoregate escape=json '{${fields(place, config.mode === 'observe').join(',')}}';`;
+  if (config.logs.format === 'combined') return ''; // nginx has that one
+  if (logsDetails(config)) return "log_format scoregate escape=none '$log_line';";
+  return `log_format scoregate escape=json '{${template(config, place)}}';`;
+}
+
+/** What Lua must know to make the lines; null where nginx makes them. */
+export function logDetails(config: Config, place: Place) {
+  if (!logsDetails(config)) return null;
+  const { headers, masked, body_bytes } = config.logs;
+  const names = masked.map((name) => name.toLowerCase());
+  return { template: template(config, place), headers, masked: names, body_bytes };
 }
 
 /** The directive for the error log of the configuration. */
@@ -47,5 +65,6 @@ export function logs(config: Config, place: Place): string {
   const file = config.logs.access === 'off' ? [] : [quoted(configuredPath(config.logs.access, place.run))];
   const targets = [...file, ...(config.logs.stdout && place.stdout ? ['/dev/stdout'] : [])];
   if (targets.length === 0) return 'access_log off;';
-  return targets.map((target) => `access_log ${target} scoregate buffer=64k flush=1s;`).join('\n');
+  const name = config.logs.format === 'combined' ? 'combined' : 'scoregate';
+  return targets.map((target) => `access_log ${target} ${name} buffer=64k flush=1s;`).join('\n');
 }

@@ -23,6 +23,10 @@ export interface Place {
   start: string;
   /** Worker processes; the configuration's `auto` resolved. */
   workers: number;
+  /** Whether this nginx has HTTP/2 as a directive (1.25.1), and not as an option of `listen`. */
+  http2Directive: boolean;
+  /** The file of the authorities that this system trusts. */
+  systemCa: string;
   /** Addresses of this machine's name servers. */
   nameServers: readonly string[];
 }

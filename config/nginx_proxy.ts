@@ -1,7 +1,6 @@
-/** The public server's part of nginx.conf: who the client is, who serves its tier, what the backend is told. */
-import { isIP } from 'node:net';
-import { errorLog } from './nginx_log.ts';
-import { indent, type Place } from './nginx_place.ts';
+/** The proxy's part of nginx.conf: who the client is, who serves its tier, what the backend is told. */
+import { address, interchangeable, known } from './backend.ts';
+import { indent } from './nginx_place.ts';
 import type { Config, Tier } from './schema.ts';
 
 /** Takes the client's address from trusted proxies, and from nobody else. */
@@ -75,12 +74,13 @@ export function upstream(tiers: readonly Tier[], index: number): string {
   const others = [...tiers.slice(index + 1), ...tiers.slice(0, index).reverse()];
   // Weights add up in nginx's C int: seven other tiers of any usual size stay below it.
   const base = others.length < 2 ? 1 : Math.min(1000, Math.floor(1e7 ** (1 / (others.length - 1))));
-  const known = new Set(own.backends);
-  const lines = own.backends.map((backend) => `server ${backend} max_fails=2 fail_timeout=5s;`);
+  const addresses = (tier: Tier): string[] => tier.backends.map((text) => address(known(text)));
+  const named = new Set(addresses(own));
+  const lines = [...named].map((backend) => `server ${backend} max_fails=2 fail_timeout=5s;`);
   others.forEach((tier, i) => {
-    for (const backend of tier.backends) {
-      if (known.has(backend)) continue;
-      known.add(backend);
+    for (const backend of interchangeable(own, tier) ? addresses(tier) : []) {
+      if (named.has(backend)) continue;
+      named.add(backend);
       const weight = base ** (others.length - 1 - i);
       lines.push(`server ${backend} backup weight=${weight} max_fails=2 fail_timeout=5s;`);
     }
@@ -96,41 +96,8 @@ ${indent(lines.join('\n'))}
 }`;
 }
 
-/** What the log says of a verdict that Lua leaves alone: Lua writes only what differs. */
-function verdict(config: Config): string[] {
-  const set = [
-    `set $tier ${config.default_tier};`,
-    'set $score null;',
-    'set $origin leased;',
-    'set $wait_ms 0;',
-  ];
-  return config.mode === 'observe' ? [...set, 'set $tier_would "";'] : set;
-}
-
-/** The server that the world talks to. */
-export function publicServer(config: Config, place: Place): string {
-  const { address, port, proxy_protocol } = config.listen;
-  const host = isIP(address) === 6 ? `[${address}]` : address;
-  const options = [`${host}:${port}`, 'backlog=4096'];
-  if (isIP(address) === 6) options.push('ipv6only=off');
-  if (proxy_protocol) options.push('proxy_protocol');
-  return `server {
-  listen ${options.join(' ')};
-  server_name _;
-${indent(verdict(config).join('\n'))}
-  # Blocks and no require(): a file's name, and a module's, would be looked up for every request.
-  access_by_lua_block { package.loaded["scoregate.gateway"].access() }
-  log_by_lua_block { package.loaded["scoregate.gateway"].log() }
-  location / {
-    # What goes wrong with single requests is for the file only; standard error says what happened once.
-    ${errorLog(config, place)}
-    proxy_pass http://$tier;
-${indent(indent(proxy(config)))}
-  }
-}`;
-}
-
-function proxy(config: Config): string {
+/** The directives of a location that passes requests on. */
+export function proxy(config: Config): string[] {
   const lines = `proxy_http_version 1.1;
 proxy_set_header Host $backend_host;
 proxy_set_header Connection $backend_connection;
@@ -158,5 +125,5 @@ proxy_busy_buffers_size 32k;`.split('\n');
   ] as const) {
     if (on) lines.push(`proxy_hide_header ${name};`, `add_header ${name} ${variable} always;`);
   }
-  return lines.join('\n');
+  return lines;
 }

@@ -30,16 +30,21 @@ for (const [name, problem] of Object.entries(formatProblem)) {
 }
 const fits = ajv.compile<Config>(configSchema);
 
+/** Finds problems of a configuration that fits the schema. */
+export type Rule = (config: Config) => Problem[];
+
 /**
  * The configuration in `file`, with the environment's values and then `overrides` (options of the command line) laid
- * over it and defaults filled in. Throws ConfigError with every problem found.
+ * over it and defaults filled in. `more` is what only some readers must look at: files that nginx will read. Throws
+ * ConfigError with every problem found.
  */
 export function readConfig(
   file: string,
   overrides: Overrides = {},
   environment: Environment = process.env,
+  more?: Rule,
 ): Config {
-  return parseConfig(readText(file), relativeName(file), overrides, environment);
+  return parseConfig(readText(file), relativeName(file), overrides, environment, more);
 }
 
 /** The same for text that is at hand; `name` is what messages call it. */
@@ -48,6 +53,7 @@ export function parseConfig(
   name: string,
   overrides: Overrides = {},
   environment: Environment = {},
+  more: Rule = () => [],
 ): Config {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
@@ -61,7 +67,7 @@ export function parseConfig(
   const plain = toPlain(document, name);
   const { values, unknown } = given(environment, plain);
   const data: unknown = merge(laidOver(plain, values), overrides);
-  const found = fits(data) ? rules(data) : problemsOf(fits.errors ?? []);
+  const found = fits(data) ? [...rules(data), ...more(data)] : problemsOf(fits.errors ?? []);
   if (found.length + unknown.length > 0) {
     const told = found.map((problem) => ({ ...problem, line: lineOf(document, lines, problem.path) }));
     told.sort((a, b) => a.line - b.line);

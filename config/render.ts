@@ -1,15 +1,22 @@
 /** Renders a configuration into a folder: nginx.conf and gateway.json, and the folders that nginx needs. */
 import { randomBytes } from 'node:crypto';
-import { chownSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { luaLibraryFolder, type Nginx } from '../launch/find.mjs';
+import { atLeast, luaLibraryFolder, type Nginx } from '../launch/find.mjs';
 import { gatewayJson } from './gateway.ts';
 import { nginxConf } from './nginx.ts';
 import type { Place } from './nginx_place.ts';
 import { configuredPath } from './paths.ts';
 import type { Config } from './schema.ts';
+
+/** Debian's, the gateway's image too; Red Hat's; Alpine's. */
+const SYSTEM_CA = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/cert.pem',
+] as const;
 
 export interface RenderOptions {
   /** The nginx that will read the rendering. */
@@ -42,6 +49,8 @@ export function renderTexts(config: Config, run: string, options: RenderOptions)
     openFiles: openFiles(),
     start: randomBytes(4).toString('hex'),
     workers: config.workers === 'auto' ? Math.min(64, availableParallelism()) : config.workers,
+    http2Directive: atLeast(options.nginx, 1, 25, 1),
+    systemCa: SYSTEM_CA.find((file) => existsSync(file)) ?? SYSTEM_CA[0],
     nameServers: nameServers(),
   };
   return { nginxConf: nginxConf(config, place), gatewayJson: gatewayJson(config, place) };

@@ -1,20 +1,24 @@
 /** What must hold between several values of scoregate.yaml. Each rule looks at one thing and reports its problems. */
-import { endpoint, isLoopback, redisAddress } from './formats.ts';
+import { backend, endpoint, isLoopback, redisAddress } from './formats.ts';
 import { pathText, type Path } from './places.ts';
 import { nearest, type Problem } from './problems.ts';
+import { accessRules } from './rules_access.ts';
+import { backendRules } from './rules_backend.ts';
 import type { Config } from './schema.ts';
 
 /** Every problem between values; the configuration already fits the schema. */
 export function rules(config: Config): Problem[] {
   return [
     ...tierNames(config),
-    ...backends(config),
+    ...backendRules(config),
     ...defaultTier(config),
     ...holds(config),
     ...waits(config),
     ...redisStart(config),
     ...ports(config),
     ...proxyProtocol(config),
+    ...accessRules(config),
+    ...logDetails(config),
   ];
 }
 
@@ -25,17 +29,6 @@ function tierNames(config: Config): Problem[] {
     const text = `the name "${tier.name}" is taken by tiers[${first}]; give each tier a name of its own`;
     return [{ path: ['tiers', i, 'name'], text }];
   });
-}
-
-function backends(config: Config): Problem[] {
-  return config.tiers.flatMap((tier, i) =>
-    tier.backends.flatMap((backend, j) => {
-      if (tier.backends.indexOf(backend) === j) return [];
-      return [
-        { path: ['tiers', i, 'backends', j], text: `"${backend}" is there twice; name each backend once` },
-      ];
-    }),
-  );
 }
 
 function defaultTier(config: Config): Problem[] {
@@ -79,6 +72,15 @@ function proxyProtocol(config: Config): Problem[] {
   return [{ path: ['listen', 'proxy_protocol'], text: `${text}; list the load balancer in trusted_proxies` }];
 }
 
+function logDetails({ logs }: Config): Problem[] {
+  if (logs.format === 'json') return [];
+  const text = 'there is no place for it in the combined log format; use format: json';
+  return [
+    ...(logs.headers ? [{ path: ['logs', 'headers'], text }] : []),
+    ...(logs.body_bytes > 0 ? [{ path: ['logs', 'body_bytes'], text }] : []),
+  ];
+}
+
 interface Listener {
   path: Path;
   port: number;
@@ -92,6 +94,7 @@ function listeners(config: Config): Listener[] {
   const add = (path: Path, host: string, port: number): void => {
     found.push({ path, port, address: `${path[0] === 'tiers' ? 'backend' : pathText(path)} ${host}` });
   };
+  if (config.tls.certificates.length > 0) add(['tls', 'port'], config.listen.address, config.tls.port);
   const admin = endpoint(config.admin);
   if (admin) add(['admin'], admin.host, admin.port);
   const scorer = endpoint(config.scorer.listen);
@@ -99,8 +102,8 @@ function listeners(config: Config): Listener[] {
   const redis = redisAddress(config.redis);
   if (redis && isLoopback(redis.host)) add(['redis'], redis.host, redis.port);
   config.tiers.forEach((tier, i) =>
-    tier.backends.forEach((backend, j) => {
-      const at = endpoint(backend);
+    tier.backends.forEach((text, j) => {
+      const at = backend(text);
       if (at && isLoopback(at.host)) add(['tiers', i, 'backends', j], at.host, at.port);
     }),
   );

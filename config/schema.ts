@@ -5,28 +5,20 @@
  * `variable` the environment variable that is laid over the file (environment.ts).
  */
 import Type, { type Static } from 'typebox';
+import { accessSchema } from './schema_access.ts';
+import { cacheSchema } from './schema_cache.ts';
+import { compressionSchema } from './schema_compression.ts';
+import { logsSchema } from './schema_logs.ts';
+import { pathsSchema } from './schema_paths.ts';
+import { backendTlsSchema, tlsSchema } from './schema_tls.ts';
+import { closed, flag, hostPort, port, whole } from './schema_values.ts';
 
-const closed = { additionalProperties: false };
-
-const port = (value: number, description: string, extra: object = {}) =>
-  Type.Integer({
-    default: value,
-    minimum: 1,
-    maximum: 65535,
-    title: 'a port number',
-    examples: [value],
-    description,
-    ...extra,
-  });
-
-const hostPort = (description: string, example: string, extra: object = {}) =>
-  Type.String({ format: 'host_port', title: 'HOST:PORT', examples: [example], description, ...extra });
-
-const flag = (value: boolean, description: string, extra: object = {}) =>
-  Type.Boolean({ default: value, title: 'true or false', examples: [value], description, ...extra });
-
-const whole = (value: number, minimum: number, maximum: number, description: string) =>
-  Type.Integer({ default: value, minimum, maximum, title: 'a whole number', examples: [value], description });
+const backendSchema = Type.String({
+  format: 'backend',
+  title: 'HOST:PORT or an http(s):// URL',
+  examples: ['127.0.0.1:8081'],
+  description: 'Where a backend listens.',
+});
 
 export const tierSchema = Type.Object(
   {
@@ -36,14 +28,23 @@ export const tierSchema = Type.Object(
       examples: ['fast'],
       description: 'The name in X-Tier, in logs and in verdicts.',
     }),
-    backends: Type.Array(hostPort('Where a backend listens.', '127.0.0.1:8081'), {
+    backends: Type.Array(backendSchema, {
       minItems: 1,
-      title: 'a list of HOST:PORT',
+      title: 'a list of backends',
       examples: [['127.0.0.1:8081']],
       description: 'The servers that answer for this tier; requests are spread over them.',
       // The tier's name follows: SCOREGATE_TIERS_FAST.
       variable: 'SCOREGATE_TIERS_',
     }),
+    tls_name: Type.Optional(
+      Type.String({
+        format: 'host_name',
+        title: 'a host name',
+        examples: ['app.example.org'],
+        description:
+          'The name in the certificates of https:// backends, when it is not that of their address.',
+      }),
+    ),
   },
   { ...closed, title: 'a tier', examples: [{ name: 'fast', backends: ['127.0.0.1:8081'] }] },
 );
@@ -136,37 +137,6 @@ const headersSchema = Type.Object(
   { ...closed, default: {}, title: 'a group of keys', examples: [{ tier: true, score: false }] },
 );
 
-const logsSchema = Type.Object(
-  {
-    access: Type.String({
-      default: 'run/access.log',
-      minLength: 1,
-      title: 'a file name, or off',
-      examples: ['run/access.log'],
-      description: 'The access log, one JSON object a line; off for none. run/… is in the run folder.',
-      variable: 'SCOREGATE_LOGS_ACCESS',
-    }),
-    error: Type.String({
-      default: 'run/error.log',
-      minLength: 1,
-      title: 'a file name, or stderr',
-      examples: ['run/error.log'],
-      description: "The gateway's error log; stderr for standard error only.",
-      variable: 'SCOREGATE_LOGS_ERROR',
-    }),
-    stdout: flag(true, 'Write the access log to standard output too.', { variable: 'SCOREGATE_LOGS_STDOUT' }),
-    backends: Type.String({
-      default: 'off',
-      minLength: 1,
-      title: 'a folder, or off',
-      examples: ['run/backends'],
-      description: 'The folder for the access log of each demo backend, NAME.log; off for none.',
-    }),
-    backends_stdout: flag(false, "Write the demo backends' access logs to standard output."),
-  },
-  { ...closed, default: {}, title: 'a group of keys', examples: [{ stdout: true }] },
-);
-
 const demoTiers = [
   { name: 'fast', backends: ['127.0.0.1:8081'] },
   { name: 'standard', backends: ['127.0.0.1:8082'] },
@@ -223,6 +193,12 @@ export const configSchema = Type.Object(
         variable: 'SCOREGATE_TRUSTED_PROXIES',
       },
     ),
+    access: accessSchema,
+    cache: cacheSchema,
+    compression: compressionSchema,
+    tls: tlsSchema,
+    backend_tls: backendTlsSchema,
+    paths: pathsSchema,
     scorer: scorerSchema,
     redis: Type.String({
       default: 'redis://127.0.0.1:6380',

@@ -3,7 +3,9 @@ import { chownSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { known } from '../config/backend.ts';
 import { endpoint, isLoopback, redisAddress, type Endpoint } from '../config/formats.ts';
+import { hasTls } from '../config/nginx_tls.ts';
 import { configuredPath, root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { atLeast, findRedis, type Nginx } from './find.mjs';
@@ -79,8 +81,9 @@ export function backendParts(config: Config, run: string): PartSpec[] {
     });
   }
   return [...names].flatMap(([backend, name]) => {
-    const at = endpoint(backend);
-    return at && isLoopback(at.host) ? [backendPart(name, at, logOptions(config, run, name))] : [];
+    const at = known(backend);
+    // The demo application speaks no TLS.
+    return !at.tls && isLoopback(at.host) ? [backendPart(name, at, logOptions(config, run, name))] : [];
   });
 }
 
@@ -124,8 +127,10 @@ export function scorerPart(config: Config, { run }: Surroundings): PartSpec {
 export function gatewayPart(config: Config, { run, nginx }: Surroundings): PartSpec {
   const { address, port } = config.listen;
   const admin = endpoint(config.admin) ?? { host: '127.0.0.1', port: 8090 };
+  const secure = { name: 'the gateway with TLS', key: 'tls.port', host: address, port: config.tls.port };
   const listens = [
     { name: 'gateway', key: 'listen.port', host: address, port },
+    ...(hasTls(config) ? [secure] : []),
     { name: "the gateway's admin server", key: 'admin', ...admin },
   ];
   return {

@@ -13,20 +13,27 @@ import { redisAddress } from '../config/formats.ts';
 import { configFile, runFolder } from '../config/paths.ts';
 import { ConfigError, readConfig } from '../config/read.ts';
 import { renderTexts, write } from '../config/render.ts';
+import { nginxFiles } from '../config/rules_files.ts';
 import { makeSecret } from './folder.ts';
 import type { Nginx } from './find.mjs';
 import { writeEffectiveConfig } from './parts.ts';
 import { writeRedisConf } from './redis_conf.ts';
 
-/** The gateway's image: OpenResty finds its own libraries. There is no nginx here to ask. */
-const OPENRESTY: Nginx = { path: 'openresty', version: [], openresty: true, globals: '', luaFolders: [] };
+/** The gateway's image (Dockerfile): OpenResty finds its own libraries. There is no nginx here to ask. */
+const OPENRESTY: Nginx = {
+  path: 'openresty',
+  version: [1, 27, 1],
+  openresty: true,
+  globals: '',
+  luaFolders: [],
+};
 
 function main(): void {
   const { values } = parseArgs({ options: { run: { type: 'string' }, spool: { type: 'string' } } });
   const { spool } = values;
   if (spool === undefined) throw new Error("--spool DIR is needed: the folder of nginx's own files");
   const run = runFolder(values.run);
-  const config = readConfig(configFile());
+  const config = readConfig(configFile(), {}, process.env, nginxFiles(spool));
   makeSecret(run, null);
   const texts = renderTexts(config, spool, {
     nginx: OPENRESTY,

@@ -3,7 +3,7 @@ import { checkNode, ensureNpmPackages, ensureSystemPackages } from './setup.mjs'
 
 checkNode();
 if (!process.argv.slice(2).some((arg) => arg === '--help' || arg === '-h')) {
-  await ensureSystemPackages();
+  await ensureSystemPackages(process.argv.includes('--tls-dev') ? { openssl: 'openssl' } : {});
 }
 await ensureNpmPackages();
 const { register } = await import('tsx/esm/api');

@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { configFile, root, runFolder } from '../config/paths.ts';
 import { ConfigError, readConfig } from '../config/read.ts';
+import { nginxFiles } from '../config/rules_files.ts';
 import type { Config } from '../config/schema.ts';
 import { findNginx } from './find.mjs';
 import { leaveAnswer, prepare, release } from './folder.ts';
-import { OptionError, parseOptions, USAGE, type Options } from './options.ts';
+import { OptionError, overrides, parseOptions, USAGE, type Options } from './options.ts';
 import { canOpenStdout, print, say } from './say.ts';
 import { summary } from './summary.ts';
 import { System } from './system.ts';
+import { makeDevCertificate } from './tls_dev.ts';
 import { chooseUser } from './user.ts';
 
 const STOP_WITHIN_MS = 4800;
@@ -30,10 +32,10 @@ export async function main(args: readonly string[]): Promise<void> {
 async function run(options: Options): Promise<void> {
   const started = Date.now();
   const file = configFile(options.config);
-  const read = (): Config =>
-    readConfig(file, options.port === undefined ? {} : { listen: { port: options.port } });
-  const config = read();
   const folder = runFolder(options.run);
+  if (options.tlsDev) makeDevCertificate(folder);
+  const read = (): Config => readConfig(file, overrides(options), process.env, nginxFiles(folder));
+  const config = read();
   const nginx = findNginx();
   if (!nginx) throw new Error('there is no nginx with Lua; node launch/start.mjs says what to install');
   const needed = ['lua/scoregate/gateway.lua', 'scorer/server.ts', 'node_modules/tsx/package.json'].map(

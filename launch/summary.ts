@@ -1,6 +1,7 @@
 /** What `npm start` prints once everything is ready: what runs where, and three things to try. */
 import { isIP } from 'node:net';
 import { relative } from 'node:path';
+import { namesOf, readCertificate } from '../config/certificate.ts';
 import { configuredPath } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { backendParts, type Surroundings } from './parts.ts';
@@ -16,6 +17,7 @@ export function summary(config: Config, { run, nginx }: Surroundings, seconds: n
   const nodes = demo.size === 0 || config.logs.backends === 'off' ? [] : [config.logs.backends];
   const rows = [
     ['gateway', gateway, kind],
+    ...certificates(config, run),
     ['metrics', `http://${config.admin}/metrics`, 'and /status'],
     ['scorer', `http://${config.scorer.listen}`, '/score_ip, /health, /model, /metrics'],
     ['windows', config.redis === 'memory' ? 'in the scorer' : safe(config.redis), ''],
@@ -31,6 +33,17 @@ export function summary(config: Config, { run, nginx }: Surroundings, seconds: n
     `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd(),
   );
   return `\nScoregate is ready (${seconds.toFixed(1)} s).\n\n${lines.join('\n')}\n\n${toTry(config, gateway)}\n`;
+}
+
+/** A row for each certificate: whom it serves and until when. */
+function certificates({ listen, tls }: Config, run: string): string[][] {
+  return tls.certificates.map(({ certificate }, i) => {
+    const found = readCertificate(configuredPath(certificate, run));
+    const until = new Date(found.validTo);
+    const valid = `${until.getTime() < Date.now() ? 'EXPIRED on' : 'until'} ${until.toISOString().slice(0, 10)}`;
+    const at = i === 0 ? url(listen.address, tls.port, 'https') : '';
+    return ['', at, `TLS for ${namesOf(found).join(', ') || 'any name'}, ${valid}`];
+  });
 }
 
 function toTry(config: Config, gateway: string): string {
@@ -49,9 +62,9 @@ function toTry(config: Config, gateway: string): string {
 Ctrl-C stops all of it; npm run reload applies a changed configuration.`;
 }
 
-function url(host: string, port: number): string {
+function url(host: string, port: number, scheme = 'http'): string {
   const at = reachable(host);
-  return `http://${isIP(at) === 6 ? `[${at}]` : at}:${port}`;
+  return `${scheme}://${isIP(at) === 6 ? `[${at}]` : at}:${port}`;
 }
 
 /** A Redis URL without its password. */

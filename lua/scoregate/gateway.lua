@@ -11,6 +11,7 @@ local forwarded = require "scoregate.forwarded"
 local key = require "scoregate.key"
 local lease = require "scoregate.lease"
 local opening = require "scoregate.opening"
+local pins = require "scoregate.pins"
 local route = require "scoregate.route"
 local sender = require "scoregate.sender"
 local target = require "scoregate.target"
@@ -24,7 +25,9 @@ local settings = observations.settings
 local arrival, ended = observations.arrival, observations.ended
 local HOLDS, ENDED, NONE = lease.HOLDS, lease.ENDED, lease.NONE
 local LEASED, FRESH, STALE, DEFAULT = route.LEASED, route.FRESH, route.STALE, route.DEFAULT
+local PINNED = route.PINNED
 local floor = math.floor
+local pinned = pins.tier -- nil where no network is pinned
 local CLIENT_WENT_AWAY = 499
 local request, get_method = variable.request, ngx.req.get_method
 
@@ -114,6 +117,7 @@ function M.access()
     local path_bit, ending, hidden, odd = target.look(request_uri(r))
     local no_referer = is_empty(referer(r))
     local agent_bit, agent_class = agent.look(shown(user_agent(r)))
+    local pin = pinned and pinned(r)
 
     clients.lock()
     local i, c = clients.find(family, a, b)
@@ -126,6 +130,11 @@ function M.access()
     local marks = arrival(c, method, ending, hidden, odd, agent_class, no_referer, path_bit, agent_bit)
     if marks ~= 0 then
         lease.show_signs(c, marks)
+    end
+    if pin then
+        local score = route.settle_pinned(c, pin)
+        clients.unlock()
+        return route.send(r, pin, PINNED, score)
     end
     local ordinal = c.hits
     local state = lease.state(c, ordinal, now)

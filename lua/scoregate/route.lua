@@ -48,6 +48,14 @@ function M.settle(c, origin)
     return tier, origin, score
 end
 
+--- Counts a request whose network is pinned to `tier` (under the lock), and returns the score that the
+-- client has all the same.
+function M.settle_pinned(c, tier)
+    local counts = clients.shared.requests[observing and default_tier or tier]
+    counts[PINNED] = counts[PINNED] + 1
+    return c.tier == clients.NO_TIER and -1 or c.score
+end
+
 --- Sends request `r` to the upstream of its tier. Only what differs from the values that the
 -- server's `set` lines give (origin leased, score null) is written.
 function M.send(r, tier, origin, score)

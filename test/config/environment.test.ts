@@ -81,7 +81,7 @@ test('what is wrong with the value of a variable is said of the variable', () =>
     [{ SCOREGATE_REDIS_START: 'no' }, /^SCOREGATE_REDIS_START: redis_start: "no" is not true or false/],
     [
       { SCOREGATE_TIERS_FAST: 'a:1,b' },
-      /^SCOREGATE_TIERS_FAST: tiers\[0\]\.backends\[1\]: "b" is not HOST:PORT: the port is missing/,
+      /^SCOREGATE_TIERS_FAST: tiers\[0\]\.backends\[1\]: "b" is not HOST:PORT or an http\(s\):\/\/ URL: the port is missing/,
     ],
     [{ SCOREGATE_TIERS_FAST: 'a:1,a:1' }, /^SCOREGATE_TIERS_FAST: .*"a:1" is there twice/],
     [{ SCOREGATE_WORKERS: '99' }, /^SCOREGATE_WORKERS: workers: 99 is not auto or a whole number/],

@@ -4,18 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { root } from '../../config/paths.ts';
-import { ConfigError, parseConfig, readConfig } from '../../config/read.ts';
-import type { Overrides } from '../../config/schema.ts';
-
-function problems(text: string, overrides: Overrides = {}): readonly string[] {
-  try {
-    parseConfig(text, 'x.yaml', overrides);
-  } catch (error) {
-    assert.ok(error instanceof ConfigError);
-    return error.problems;
-  }
-  return [];
-}
+import { parseConfig, readConfig } from '../../config/read.ts';
+import { problems, testBad } from './problems.ts';
 
 test('an empty file is the default configuration', () => {
   const config = parseConfig('', 'x.yaml');
@@ -55,8 +45,7 @@ test('a wrong option is not blamed on the file', () => {
 const three =
   'tiers:\n  - { name: a, backends: ["127.0.0.1:1"] }\n  - { name: b, backends: ["127.0.0.1:2"] }\n';
 
-/** A file, and what its one problem must be: where it is, what is wrong, what would be right. */
-const bad: [about: string, text: string, expected: RegExp][] = [
+testBad([
   [
     'an unknown key near a known one',
     'mode: route\nlissten: {}',
@@ -105,7 +94,7 @@ const bad: [about: string, text: string, expected: RegExp][] = [
   [
     'a backend without a port',
     `tiers:\n- name: a\n  backends:\n  - 10.0.0.1:80\n  - 10.0.0.2\n- { name: standard, backends: ["10.0.0.3:80"] }\nhysteresis: { hold_s: [1] }`,
-    /^x\.yaml:5: tiers\[0\]\.backends\[1\]: "10\.0\.0\.2" is not HOST:PORT: the port is missing; right would be "127\.0\.0\.1:8081"$/,
+    /^x\.yaml:5: tiers\[0\]\.backends\[1\]: "10\.0\.0\.2" is not HOST:PORT or an http\(s\):\/\/ URL: the port is missing; right would be "127\.0\.0\.1:8081"$/,
   ],
   [
     'an address that is none',
@@ -241,15 +230,7 @@ const bad: [about: string, text: string, expected: RegExp][] = [
   ['no YAML', 'listen:\n  port: [8080', /^x\.yaml:2: \(file\): not YAML/],
   ['a list for the whole', '- a\n- b', /^x\.yaml:1: \(file\): \["a","b"\] is not a group of keys/],
   ['an empty log name', 'logs: { error: "" }', /logs\.error: it is empty, but must be a file name/],
-];
-
-for (const [about, text, expected] of bad) {
-  test(`refused with line, reason and remedy: ${about}`, () => {
-    const found = problems(text);
-    assert.equal(found.length, 1, found.join('\n'));
-    assert.match(found[0] ?? '', expected);
-  });
-}
+]);
 
 test('all problems of a file are told at once, in the order of its lines', () => {
   const found = problems('mode: x\nlisten:\n  port: y\nadmin: z\n');

@@ -41,6 +41,14 @@ test('nginx accepts what is rendered, for configurations of all kinds', () => {
     'listen: { address: "::", port: 15380 }\nadmin: "[::1]:15381"',
     'listen: { proxy_protocol: true }\ntrusted_proxies: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1]',
     'logs: { access: off, stdout: false, error: run/deep/er/error.log }',
+    'access: { default: deny, allow: [10.0.0.0/8], pin: { slow: ["2001:db8::/32", 10.1.2.3] } }\n' +
+      'paths: [{ path: /a/, access: { deny: ["::1"] } }, { path: /a/b }, { path: / }]',
+    'compression: { enabled: true, types: [text/html, text/css, text/css], level: 9 }',
+    'compression: { enabled: true, types: [] }',
+    'logs: { headers: true, body_bytes: 100, masked: [] }\nmode: observe\naccess: { deny: ["::1"] }\ncache: { enabled: true }',
+    'logs: { format: combined }',
+    'cache: { enabled: true }\nheaders: { tier: true }\npaths: [{ path: /a/, cache: { enabled: false } }]',
+    'cache: { stale: off, ttl_s: 5 }\npaths: [{ path: /a, cache: { cookies: true } }]',
     'tiers:\n- { name: a, backends: ["[::1]:81", "127.0.0.1:82"] }\n- { name: b, backends: ["127.0.0.1:82"] }\n' +
       'default_tier: b\nhysteresis: { hold_s: [1] }\nredis: memory',
   ];
@@ -84,6 +92,8 @@ test('gateway.json holds what the Lua modules read', () => {
     secret_file: '/run-folder/secret',
     holds_s: [120, 600],
     workers: 2,
+    pins: false,
+    log: null,
   });
 });
 

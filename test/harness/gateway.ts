@@ -106,12 +106,14 @@ export interface LogLine {
   request_id: string;
   client: string;
   uri: string;
+  protocol: string;
   status: number;
   tier: string;
   score: number | null;
   origin: string;
   wait_ms: number;
   tier_would: string;
+  cache?: string;
 }
 
 export class Gateway {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { root } from '../../config/paths.ts';
 import { prepare, release, running } from '../../launch/folder.ts';
-import { OptionError, parseOptions } from '../../launch/options.ts';
+import { OptionError, overrides, parseOptions } from '../../launch/options.ts';
 import { holder, portProblem } from '../../launch/ports.ts';
 import { chooseUser, unreadable } from '../../launch/user.ts';
 
@@ -23,6 +23,10 @@ test('options are read', () => {
     run: 'r',
   });
   assert.equal(parseOptions(['-h']).help, true);
+  assert.deepEqual(overrides(parseOptions(['--cache-ttl', '30', '--port', '81'])), {
+    listen: { port: 81 },
+    cache: { enabled: true, ttl_s: 30 },
+  });
 });
 
 for (const [about, args, expected] of [
@@ -30,6 +34,8 @@ for (const [about, args, expected] of [
   ['an argument that is no option', ['my.yaml'], /Unexpected argument 'my\.yaml'[\s\S]*--config FILE/],
   ['an option without its value', ['--config'], /argument missing[\s\S]*--config FILE/],
   ['a port that is no number', ['--port', 'http'], /--port http: a number from 1 to 65535 is needed/],
+  ['a time to live with a unit', ['--cache-ttl', '30s'], /--cache-ttl 30s: a number of seconds from 1 on/],
+  ['no time to live', ['--cache-ttl', '0'], /for example --cache-ttl 30/],
   ['a port out of range', ['--port', '65536'], /--port 65536: a number from 1 to 65535/],
 ] as const) {
   test(`refused, with what there is instead: ${about}`, () => {

@@ -1,0 +1,29 @@
+/** What a tier's backends are: addresses, whether they speak TLS, and the name in their certificate. */
+import { isIP } from 'node:net';
+import { backend, type Backend, type Endpoint } from './formats.ts';
+import type { Config, Tier } from './schema.ts';
+
+/** The backend of a text that the schema has let through. */
+export function known(text: string): Backend {
+  const found = backend(text);
+  if (!found) throw new Error(`not a backend: ${text}`);
+  return found;
+}
+
+/** `HOST:PORT` as nginx writes it. */
+export const address = ({ host, port }: Endpoint): string =>
+  `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+
+/** Whether a tier's backends speak TLS; they all do, or none (rules_backend.ts). */
+export const speaksTls = ({ backends }: Tier): boolean => backends.some((one) => known(one).tls);
+
+/** The name that the certificates of a tier's backends are for. */
+export const tlsName = ({ tls_name, backends }: Tier): string => tls_name ?? known(backends[0] ?? '').host;
+
+/** Whether the backends of one tier can stand in for those of another: how nginx speaks to them is the tier's. */
+export function interchangeable(a: Tier, b: Tier): boolean {
+  return speaksTls(a) === speaksTls(b) && (!speaksTls(a) || tlsName(a) === tlsName(b));
+}
+
+/** Whether any backend speaks TLS. */
+export const anyTls = ({ tiers }: Config): boolean => tiers.some(speaksTls);

@@ -1,0 +1,46 @@
+/** How nginx.conf's proxy speaks to the backends of the tier: over plain HTTP, or over TLS with their certificate checked. */
+import { anyTls, speaksTls, tlsName } from './backend.ts';
+import { quoted, type Place } from './nginx_place.ts';
+import { configuredPath } from './paths.ts';
+import type { Config, Tier } from './schema.ts';
+
+/** Maps from the tier to what differs between tiers, where something does. */
+export function backendMaps(config: Config): string {
+  const maps = [
+    distinct(config, scheme).length > 1 ? map(config, '$backend_scheme', scheme) : '',
+    anyTls(config) && distinct(config, tlsName).length > 1 ? map(config, '$backend_name', tlsName) : '',
+  ];
+  return maps.filter((text) => text !== '').join('\n');
+}
+
+const scheme = (tier: Tier): string => (speaksTls(tier) ? 'https' : 'http');
+const distinct = ({ tiers }: Config, of: (tier: Tier) => string): string[] => [...new Set(tiers.map(of))];
+const map = ({ tiers }: Config, variable: string, of: (tier: Tier) => string): string =>
+  `map $tier ${variable} {\n${tiers.map((tier) => `  ${tier.name} ${of(tier)};`).join('\n')}\n}`;
+
+/** proxy_pass, and what belongs to it where a backend speaks TLS. */
+export function proxyPass(config: Config, place: Place): string[] {
+  const [only, another] = distinct(config, scheme);
+  const pass = `proxy_pass ${another === undefined ? only : '$backend_scheme'}://$tier;`;
+  if (!anyTls(config)) return [pass];
+  const [name, otherName] = distinct(config, tlsName);
+  return [
+    pass,
+    'proxy_ssl_protocols TLSv1.2 TLSv1.3;',
+    'proxy_ssl_server_name on;',
+    `proxy_ssl_name ${otherName === undefined ? name : '$backend_name'};`,
+    ...verification(config, place),
+  ];
+}
+
+function verification({ backend_tls }: Config, place: Place): string[] {
+  if (!backend_tls.verify)
+    return ["# Whoever answers at a backend's address is believed: backend_tls.verify is false."];
+  const { ca } = backend_tls;
+  const file = ca === 'system' ? place.systemCa : configuredPath(ca, place.run);
+  return [
+    'proxy_ssl_verify on;',
+    'proxy_ssl_verify_depth 3;',
+    `proxy_ssl_trusted_certificate ${quoted(file)};`,
+  ];
+}

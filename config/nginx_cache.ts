@@ -1,0 +1,126 @@
+/**
+ * The cache's part of nginx.conf. nginx honours Cache-Control, Expires, Vary and Set-Cookie of an answer; what a
+ * shared cache must do beside that (RFC 9111) is in the maps here and in lua/scoregate/cache.lua.
+ */
+import { join } from 'node:path';
+import { memoryBytes } from './formats.ts';
+import { quoted, type Place } from './nginx_place.ts';
+import type { Config } from './schema.ts';
+
+/** What holds for a location: the time to live in seconds, and whether requests with cookies are like others. */
+interface Cached {
+  ttl_s: number;
+  cookies: boolean;
+}
+
+/** Whether any answer may be kept. */
+export const caches = (config: Config): boolean =>
+  config.paths.some((_, i) => cached(config, i) !== null) || cached(config, -1) !== null;
+
+/** The cache of the path with that index, or of the rest (-1); null where there is none. */
+function cached({ cache, paths }: Config, index: number): Cached | null {
+  const own = paths[index]?.cache;
+  if (!(own?.enabled ?? cache.enabled)) return null;
+  return { ttl_s: own?.ttl_s ?? cache.ttl_s, cookies: own?.cookies ?? false };
+}
+
+/** The directives beside the locations: where the entries are, and which answers are not kept. */
+export function cacheZone(config: Config, place: Place): string {
+  if (!caches(config)) return '';
+  return `# 16 MB of keys are about 128,000 entries. Files are written where they stay: renaming beats copying.
+proxy_cache_path ${quoted(join(place.run, 'cache'))} levels=1:2 keys_zone=cache:16m use_temp_path=off
+  max_size=${memoryBytes(config.cache.size)} inactive=1d;
+lua_shared_dict cache_skips 1m;
+map $http_cookie $cache_cookie {
+  "" none;
+  default cookie;
+}
+# Who asks: what is kept for requests with a password or a cookie has entries of its own.
+map $http_authorization $cache_anybody {
+  "" none;
+  default auth;
+}
+map $http_authorization $cache_who {
+  "" $cache_cookie;
+  default auth;
+}
+# What the answer says: RFC 9111, 5.2.2. nginx refuses "never" by itself; Lua wants to know of it.
+map $upstream_http_cache_control $cache_says {
+  default nothing;
+  ~*(?:^|[\\s,])(?:no-store|no-cache|private)(?:[\\s,=]|$) never;
+  ~*(?:^|[\\s,])s-maxage= shared;
+  ~*(?:^|[\\s,])max-age=0+(?:[\\s,]|$) never;
+  ~*(?:^|[\\s,])(?:public|must-revalidate)(?:[\\s,]|$) shared;
+  ~*(?:^|[\\s,])max-age= fresh;
+}
+map "$upstream_http_expires$upstream_http_x_accel_expires" $cache_undated {
+  "" 1;
+  default 0;
+}
+${refused('')}
+${refused('_anybody')}`;
+}
+
+/**
+ * Which answers are not kept. With Authorization only those that allow it (RFC 9111, 3.5); with a cookie only those
+ * that say how long they are fresh: a backend that says nothing may have looked at the cookie. Never what sets a cookie,
+ * and no stream of events, which has no end.
+ */
+function refused(suffix: '' | '_anybody'): string {
+  const who = suffix === '' ? '$cache_who' : '$cache_anybody';
+  return `map "${who}:$cache_says" $cache_denied${suffix} {
+  default 0;
+  auth:shared 0;
+  cookie:nothing $cache_undated;
+  ~:never$ 1;
+  ~^auth: 1;
+}
+map $upstream_http_set_cookie $cache_personal${suffix} {
+  "" $cache_denied${suffix};
+  default 1;
+}
+map $upstream_http_content_type $cache_refused${suffix} {
+  default $cache_personal${suffix};
+  ~*^text/event-stream 1;
+}`;
+}
+
+/** The variables of a location with a cache: whom its entries are for, and that an answer is not kept. */
+const variables = ({ cookies }: Cached): [who: string, refused: string] =>
+  cookies ? ['cache_anybody', 'cache_refused_anybody'] : ['cache_who', 'cache_refused'];
+
+/** The variable that says that an answer is not kept in the location with that index; null without a cache. */
+export function refusedVariable(config: Config, index: number): string | null {
+  const one = cached(config, index);
+  return one && variables(one)[1];
+}
+
+/** The directives of the location with that index. */
+export function cacheDirectives(config: Config, index: number): string[] {
+  const one = cached(config, index);
+  if (!one) return [];
+  const [who, refused] = variables(one);
+  return [
+    'set $cache_skip "";',
+    `set $cache_for $${who};`,
+    'proxy_cache cache;',
+    // The host and the scheme as the backend is told them, and what else it may make links of.
+    `proxy_cache_key "$tier $${who} $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
+    ...(one.ttl_s > 0 ? [`proxy_cache_valid 200 203 300 301 308 404 410 ${one.ttl_s}s;`] : []),
+    'proxy_cache_bypass $http_upgrade $cache_skip;',
+    `proxy_no_cache $http_upgrade $${refused};`,
+    'proxy_cache_lock on;',
+    'proxy_cache_revalidate on;',
+    ...stale(config.cache.stale),
+    'proxy_hide_header X-Cache;',
+    'add_header X-Cache $upstream_cache_status always;',
+  ];
+}
+
+/** In the background: for stale-while-revalidate (RFC 5861), and with `updating` always. */
+function stale(when: Config['cache']['stale']): string[] {
+  if (when === 'off') return ['proxy_cache_use_stale off;'];
+  const errors = 'error timeout invalid_header http_500 http_502 http_503 http_504';
+  const updating = when === 'updating' ? ' updating' : '';
+  return [`proxy_cache_use_stale ${errors}${updating};`, 'proxy_cache_background_update on;'];
+}

@@ -1,0 +1,64 @@
+/** What must hold between the values of access lists and paths. */
+import { canonicalNetwork } from './formats.ts';
+import { pathText, type Path } from './places.ts';
+import { nearest, type Problem } from './problems.ts';
+import type { Config } from './schema.ts';
+import type { PathAccess } from './schema_access.ts';
+
+export function accessRules(config: Config): Problem[] {
+  const { access, paths } = config;
+  const pins = Object.entries(access.pin).map(([tier, networks]): Listed => ({
+    path: ['access', 'pin', tier],
+    networks,
+  }));
+  return [
+    ...pinnedTiers(config),
+    ...twice([...listed(access, ['access']), ...pins]),
+    ...paths.flatMap((one, i) => (one.access ? twice(listed(one.access, ['paths', i, 'access'])) : [])),
+    ...samePaths(config),
+  ];
+}
+
+interface Listed {
+  path: Path;
+  networks: readonly string[];
+}
+
+const listed = ({ allow, deny }: PathAccess, path: Path): Listed[] => [
+  { path: [...path, 'allow'], networks: allow },
+  { path: [...path, 'deny'], networks: deny },
+];
+
+/** Of two networks the longer prefix wins; of the same one twice, none would. */
+function twice(lists: readonly Listed[]): Problem[] {
+  const seen = new Map<string, Path>();
+  return lists.flatMap(({ path, networks }) =>
+    networks.flatMap((network, i): Problem[] => {
+      const [key, at] = [canonicalNetwork(network), [...path, i]];
+      const first = seen.get(key);
+      if (first === undefined) {
+        seen.set(key, at);
+        return [];
+      }
+      return [{ path: at, text: `${network} is in ${pathText(first)} too; name each network once` }];
+    }),
+  );
+}
+
+function pinnedTiers({ access, tiers }: Config): Problem[] {
+  const names = tiers.map((tier) => tier.name);
+  return Object.keys(access.pin).flatMap((name): Problem[] => {
+    if (names.includes(name)) return [];
+    const near = nearest(name, names);
+    const fix = near ? `did you mean "${near}"?` : `use one of ${names.join(', ')}`;
+    return [{ path: ['access', 'pin', name], text: `"${name}" is not a tier; ${fix}` }];
+  });
+}
+
+function samePaths({ paths }: Config): Problem[] {
+  return paths.flatMap(({ path }, i): Problem[] => {
+    const first = paths.findIndex((other) => other.path === path);
+    if (first === i) return [];
+    return [{ path: ['paths', i, 'path'], text: `"${path}" is in paths[${first}] too; put both into one` }];
+  });
+}

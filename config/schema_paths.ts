@@ -1,0 +1,29 @@
+/** The schema of what holds for single paths of the site. */
+import Type, { type Static } from 'typebox';
+import { pathAccessSchema } from './schema_access.ts';
+import { pathCacheSchema } from './schema_cache.ts';
+import { closed } from './schema_values.ts';
+
+export const pathSchema = Type.Object(
+  {
+    path: Type.String({
+      format: 'path',
+      title: 'the beginning of a path',
+      examples: ['/static/'],
+      description: 'Requests whose path begins with this; where several fit, the longest one counts.',
+    }),
+    access: Type.Optional(pathAccessSchema),
+    cache: Type.Optional(pathCacheSchema),
+  },
+  { ...closed, title: 'a path', examples: [{ path: '/static/' }] },
+);
+
+export const pathsSchema = Type.Array(pathSchema, {
+  default: [],
+  title: 'a list of paths',
+  examples: [[{ path: '/static/' }]],
+  description: 'What holds for single paths of the site.',
+});
+
+/** What holds for the requests below one path. */
+export type PathRule = Static<typeof pathSchema>;
