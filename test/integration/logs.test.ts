@@ -136,7 +136,7 @@ for (const format of ['json', 'combined']) {
     // 20 scanners and 20 feed readers
     for (let i = 0; i < 600; i++) {
       const [path, ip, agent] =
-        i % 2 === 0 ? ['/missing', '192.0.2', 'x'] : ['/page', '198.51.100', 'feed reader'];
+        i % 2 === 0 ? ['/.env', '192.0.2', 'x'] : ['/page', '198.51.100', 'feed reader'];
       await send(`${path}?${i}`, {
         headers: { 'X-Forwarded-For': `${ip}.${(i >> 1) % 20}`, 'User-Agent': agent },
       });
@@ -145,12 +145,26 @@ for (const format of ['json', 'combined']) {
     await sleep(1300);
     const first = readFileSync(file, 'utf8').split('\n')[0] ?? '';
     if (format === 'combined')
-      assert.match(first, /^192\.0\.2\.0 - - \[.*\] "GET \/missing\?0 HTTP\/1\.1" 404 \d+ "-" "/);
+      assert.match(first, /^192\.0\.2\.0 - - \[.*\] "GET \/\.env\?0 HTTP\/1\.1" 404 \d+ "-" "/);
     const out = join(gateway.run, `model-${format}`);
-    const args = ['--import', 'tsx', 'train/train.ts', '--logs', file, '--out', out, '--epochs', '1'];
+    const args = [
+      '--import',
+      'tsx',
+      'train/train.ts',
+      '--logs',
+      file,
+      '--out',
+      out,
+      '--epochs',
+      '1',
+      '--force',
+    ];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
     assert.equal(status, 0, stdout + stderr);
-    assert.match(stdout, /600 requests; labelled clients: 0 people, 20 polite, 20 abuse/);
+    assert.match(stdout, new RegExp(`: ${format === 'json' ? 601 : 600} lines`));
+    if (format === 'json') assert.match(stdout, /left out: 1 not counted by the gateway/);
+    // clients / requests: people, polite, abuse
+    assert.match(stdout, /access +0 \/ 0 +20 \/ 300 +20 \/ 300/);
     assert.ok(existsSync(join(out, 'manifest.json')));
   });
 }
