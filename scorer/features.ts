@@ -32,6 +32,13 @@ const assets = place('assets');
 const posts = place('other_methods');
 const pages = (sums: Sums): number => Math.max(0, at(sums, HITS) - at(sums, assets));
 
+/**
+ * The seconds that the rate of pages is about. Not less than a few: a person may open some pages at once, and a lease looks at what
+ * more hits in this very second would do.
+ */
+const SPAN_S = 2;
+const span = (sums: Sums): number => Math.max(SPAN_S, at(sums, OLDEST) + 1);
+
 /** What a single request cannot show: how much, how fast, how varied, with how many errors, how much of it bare. */
 function behaviour(): Record<string, Feature> {
   const worse = (of: Feature['of']): Feature => ({ direction: 1, of });
@@ -47,8 +54,9 @@ function behaviour(): Record<string, Feature> {
     pages: worse(pages),
     mean_gap: better((s) => (at(s, HITS) < 2 ? WINDOW_S : at(s, OLDEST) / (at(s, HITS) - 1))),
     page_share: worse((s) => (settled(s) * pages(s)) / Math.max(1, at(s, HITS))),
-    page_rate: worse((s) => pages(s) / (at(s, OLDEST) + 1)),
-    post_rate: worse((s) => at(s, posts) / (at(s, OLDEST) + 1)),
+    page_rate: worse((s) => pages(s) / span(s)),
+    // A form takes a person a while, so that of posts the very second counts.
+    post_rate: worse((s) => at(s, posts) / span(s)),
     blind_page_share: missing('pages_no_referer'),
     bare_share: missing('no_referer'),
     script_page_share: missing('scripts'),

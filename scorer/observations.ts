@@ -120,11 +120,30 @@ function holds(o: Observation, r: Seen, status: number): boolean {
   );
 }
 
-function look(list: readonly Observation[], request: Request, response: Response): Added {
+/** Requests are of few sorts: which observations fit one is found out once for each. */
+const MOST_SORTS = 4096;
+type Sorts = Map<string, readonly Observation[]>;
+
+function fitting(
+  sorts: Sorts,
+  list: readonly Observation[],
+  seen: Seen,
+  status: number,
+): readonly Observation[] {
+  const bare = `${blank(seen.referer)} ${seen.agent} ${seen.dot} ${seen.odd}`;
+  const sort = `${seen.method} ${seen.ending} ${status} ${bare}`;
+  let found = sorts.get(sort);
+  if (found === undefined) {
+    if (sorts.size >= MOST_SORTS) sorts.clear();
+    sorts.set(sort, (found = list.filter((o) => holds(o, seen, status))));
+  }
+  return found;
+}
+
+function look(sorts: Sorts, list: readonly Observation[], request: Request, response: Response): Added {
   const seen = seenOf(request);
   const added: Added = { counts: {}, bitmaps: {} };
-  for (const o of list) {
-    if (!holds(o, seen, response.status)) continue;
+  for (const o of fitting(sorts, list, seen, response.status)) {
     if (o.kind === 'count') added.counts[o.name] = 1;
     else if (o.kind === 'bitmap')
       added.bitmaps[o.name] = bitmapOf(
@@ -135,14 +154,16 @@ function look(list: readonly Observation[], request: Request, response: Response
   return added;
 }
 
+const [arrivalSorts, endSorts]: [Sorts, Sorts] = [new Map(), new Map()];
+
 /** What a request adds when it arrives. */
 export function observe(request: Request): Added {
-  return look(AT_ARRIVAL, request, { status: 0, bytes: 0 });
+  return look(arrivalSorts, AT_ARRIVAL, request, { status: 0, bytes: 0 });
 }
 
 /** What a request adds when its response has ended. `bytes` is what was sent to the client. */
 export function observeEnd(request: Request, response: Response): Added {
-  return look(AT_END, request, response);
+  return look(endSorts, AT_END, request, response);
 }
 
 /** Whether what a request adds on arrival contains a sign. */

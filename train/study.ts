@@ -19,9 +19,12 @@ export interface Study {
   ablation: Record<string, Figures>;
   /** With so many logs to learn from. */
   learning: Record<string, Figures>;
-  /** By feature: how much less abuse reaches slow when its values are dealt out anew among the requests of a log. */
+  /** By feature: how much less is told apart when its values are dealt out anew among the requests of a log. */
   permutation: Record<string, number>;
 }
+
+/** Abuse that reaches slow, less what else does. */
+const toldApart = (f: Figures): number => abuseReached(f) - f.peopleSlow - f.politeSlow;
 
 /**
  * @param whole the judgement with all features and logs
@@ -47,7 +50,7 @@ export async function study(
     found.learning[`${most} logs`] = (await judge(sites, names, { ...way, most })).model;
   }
   for (const [name, figures] of Object.entries(whole.permuted))
-    found.permutation[name] = abuseReached(whole.model) - abuseReached(figures);
+    found.permutation[name] = toldApart(whole.model) - toldApart(figures);
   return found;
 }
 

@@ -100,7 +100,7 @@ function printStudy(found: Study): void {
   if (Object.keys(found.learning).length > 0)
     console.log(`learning from …\n${table(Object.entries(found.learning))}`);
   console.log(
-    `abuse that no longer reaches slow when a feature's values are dealt out anew\n${importance(found)}`,
+    `abuse in slow less others in slow: how much of it is lost when a feature's values are dealt out anew\n${importance(found)}`,
   );
 }
 

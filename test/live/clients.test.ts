@@ -109,13 +109,7 @@ test(
     ];
     await run(
       'chromium',
-      [
-        ...quiet,
-        `--user-data-dir=${profile}`,
-        '--virtual-time-budget=0',
-        `${url}/`,
-        '--remote-debugging-port=0',
-      ],
+      [...quiet, `--user-data-dir=${profile}`, `${url}/`, '--remote-debugging-port=0'],
       65,
     );
     server.close();
