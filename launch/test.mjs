@@ -5,23 +5,29 @@ import { join, relative } from 'node:path';
 import { runTests, testFiles } from './runner.mjs';
 import { checkNode, ensureNpmPackages, ensureSystemPackages, root, TEST_PROGRAMS } from './setup.mjs';
 
+// Docker, and nothing of what is set up here: npm run test:compose.
+const COMPOSE = 'test/compose/';
+// Clients in real time, for a minute and a half: only when asked for, npm run test:live.
+const LIVE = 'test/live/';
 // Tests that start whole systems measure times: one file at a time, after all others.
-const ALONE = ['test/integration/', 'test/launch/'];
+const ALONE = ['test/integration/', 'test/launch/', LIVE];
 const ALONE_WITHIN_MS = 600_000;
 const WITHIN_MS = 120_000;
-// They need Docker, and nothing of what is set up here: npm run test:compose.
-const ELSEWHERE = 'test/compose/';
 
 checkNode();
 await ensureSystemPackages(TEST_PROGRAMS);
 await ensureNpmPackages();
 
 const filters = process.argv.slice(2);
+/** @param {string} file */
+const path = (file) => relative(root, file);
+/** @param {string} name */
+const wanted = (name) =>
+  filters.length === 0 ? !name.startsWith(LIVE) : filters.some((text) => name.includes(text));
 const files = testFiles(join(root, 'test'))
-  .filter((file) => !relative(root, file).startsWith(ELSEWHERE))
-  .filter((file) => filters.length === 0 || filters.some((text) => relative(root, file).includes(text)))
+  .filter((file) => !path(file).startsWith(COMPOSE) && wanted(path(file)))
   .sort();
-const alone = files.filter((file) => ALONE.some((folder) => relative(root, file).startsWith(folder)));
+const alone = files.filter((file) => ALONE.some((folder) => path(file).startsWith(folder)));
 const together = files.filter((file) => !alone.includes(file));
 
 await runTests(
