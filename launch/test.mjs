@@ -9,9 +9,16 @@ import { checkNode, ensureNpmPackages, ensureSystemPackages, root, TEST_PROGRAMS
 const COMPOSE = 'test/compose/';
 // Clients in real time, for a minute and a half: only when asked for, npm run test:live.
 const LIVE = 'test/live/';
-// Tests that start whole systems measure times: one file at a time, after all others.
-const ALONE = ['test/integration/', 'test/launch/', LIVE];
-const ALONE_WITHIN_MS = 600_000;
+// They start whole systems: after all others, two at a time, and alone where times are measured.
+const SYSTEMS = ['test/integration/', 'test/launch/', LIVE];
+const MEASURED = [
+  'test/integration/chaos',
+  'test/integration/crowd',
+  'test/integration/flood',
+  'test/launch/',
+  LIVE,
+];
+const SYSTEMS_WITHIN_MS = 600_000;
 const WITHIN_MS = 120_000;
 
 checkNode();
@@ -27,13 +34,20 @@ const wanted = (name) =>
 const files = testFiles(join(root, 'test'))
   .filter((file) => !path(file).startsWith(COMPOSE) && wanted(path(file)))
   .sort();
-const alone = files.filter((file) => ALONE.some((folder) => path(file).startsWith(folder)));
-const together = files.filter((file) => !alone.includes(file));
+/** @param {string[]} folders */
+const under = (folders) => files.filter((file) => folders.some((folder) => path(file).startsWith(folder)));
+const systems = under(SYSTEMS);
+const alone = under(MEASURED);
 
 await runTests(
   [
-    { files: together, concurrency: Math.min(4, availableParallelism()), timeout: WITHIN_MS },
-    { files: alone, concurrency: 1, timeout: ALONE_WITHIN_MS },
+    {
+      files: files.filter((file) => !systems.includes(file)),
+      concurrency: Math.min(4, availableParallelism()),
+      timeout: WITHIN_MS,
+    },
+    { files: systems.filter((file) => !alone.includes(file)), concurrency: 2, timeout: SYSTEMS_WITHIN_MS },
+    { files: alone, concurrency: 1, timeout: SYSTEMS_WITHIN_MS },
   ],
   filters.join(' '),
 );
