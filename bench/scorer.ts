@@ -4,7 +4,7 @@ import type { Part } from '../test/harness/gateway.ts';
 import { cpuSeconds } from './cpu.ts';
 import type { Measured } from './measured.ts';
 import type { Options } from './options.ts';
-import { browsing, Sender } from './report.ts';
+import { browsing, Leases, Sender } from './report.ts';
 import { PORTS, type Stand } from './stand.ts';
 import { median, row, whole } from './table.ts';
 
@@ -25,6 +25,7 @@ const SINCE: [number, number][][] = [
 ];
 
 interface Round {
+  clients: number;
   /** Clients scored per second of wall time, of the scorer's processor time and of Redis's. */
   wall: number;
   scorer: number;
@@ -56,6 +57,7 @@ async function round(
   const before = { at: performance.now(), scorer: cpuSeconds(pids.scorer), redis: cpuSeconds(pids.redis) };
   const scored = await report(senders, seconds);
   return {
+    clients: scored,
     wall: scored / ((performance.now() - before.at) / 1000),
     scorer: scored / (cpuSeconds(pids.scorer) - before.scorer),
     redis: scored / (cpuSeconds(pids.redis) - before.redis),
@@ -66,12 +68,15 @@ async function round(
 export async function scorerAlone(stand: Stand, options: Options): Promise<Measured> {
   const folder = stand.subfolder('scorer');
   const parts = await stand.scorer(stand.config(folder, PORTS.spare), folder);
-  const senders = Array.from({ length: SENDERS }, (_, i) => new Sender(PORTS.spare + 2, String(i)));
+  const leases = new Leases();
+  const senders = Array.from({ length: SENDERS }, (_, i) => new Sender(PORTS.spare + 2, String(i), leases));
   await report(senders, 2);
   const rounds: Round[] = [];
+  leases.granted = 0;
   for (let i = 0; i < options.rounds; i++) rounds.push(await round(senders, parts, options.seconds));
+  const granted = leases.granted / rounds.reduce((sum, one) => sum + one.clients, 0);
   for (const sender of senders) sender.close();
-  const of = (key: keyof Round): number => median(rounds.map((one) => one[key]));
+  const of = (key: Exclude<keyof Round, 'clients'>): number => median(rounds.map((one) => one[key]));
   const more = `Redis ${whole(1e6 / of('redis'))} µs a client`;
   return {
     rows: [
@@ -80,7 +85,7 @@ export async function scorerAlone(stand: Stand, options: Options): Promise<Measu
     notes: [
       `scorer: reports of ${BATCH} clients of ${whole(CLIENTS)}, ${SENDERS} under way; the model that ships`,
       `  ${whole(of('wall'))} clients/s; processor time of a client: scorer ${(1e6 / of('scorer')).toFixed(1)} µs,` +
-        ` Redis ${(1e6 / of('redis')).toFixed(1)} µs`,
+        ` Redis ${(1e6 / of('redis')).toFixed(1)} µs; ${(100 * granted).toFixed(1)} % needed a new lease`,
     ],
     data: { rounds },
   };

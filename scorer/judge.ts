@@ -1,12 +1,12 @@
 /** Records → verdicts: score, tier and lease of every client of a batch, in a few calls of the model. */
-import { features } from './features.ts';
+import { featuresOf } from './features.ts';
 import { clampTtl, leases, longest, shortest, type Lease } from './lease.ts';
 import type { Model } from './model.ts';
 import { search, type Question } from './search.ts';
 import { emptyRecord, type ClientRecord } from './store/record.ts';
 import type { Held, Moment, Standing } from './store/store.ts';
 import { decay, improvesIn, nextTier, releaseLine, restored, tierOf, type Lines } from './tier.ts';
-import { hitsOf, windowAt, type Window } from './window.ts';
+import { HITS, sumsAt, type Sums } from './sums.ts';
 
 export type Judging = Pick<Model, 'features' | 'thresholds' | 'monotone' | 'score'>;
 
@@ -18,6 +18,8 @@ export interface Subject {
   reported: number;
   /** Tier index that somebody has pinned, -1 if none has. */
   pin: number;
+  /** Whether the gateway has a lease that holds: it needs no other unless something else changes. */
+  leased: boolean;
 }
 
 export interface Verdict {
@@ -26,7 +28,8 @@ export interface Verdict {
   /** Tier index. */
   tier: number;
   requests_60s: number;
-  lease: Lease;
+  /** Absent: the one that the gateway has. */
+  lease?: Lease;
   /** Milliseconds until the tier improves if no more hits come; Infinity for the best tier. */
   improvesMs: number;
   origin?: 'held' | 'pinned';
@@ -35,7 +38,8 @@ export interface Verdict {
 interface Case {
   subject: Subject;
   record: ClientRecord;
-  window: Window;
+  /** Its window. */
+  sums: Sums;
   score: number;
   before: Standing;
   after: { tier: number; since: number[] };
@@ -55,7 +59,7 @@ export async function judge(
   const cases = await begin(model, subjects, lines, now);
   await settle(model, cases, lines, now);
   const leases = await grant(model, cases, lines, now);
-  const verdicts = cases.map((one, i) => verdict(one, leases[i] as Lease, lines, now));
+  const verdicts = cases.map((one, i) => verdict(one, leases[i], lines, now));
   const held = cases.filter(differs).map(({ subject, record: { tier, since }, after }) => ({
     key: subject.key,
     ...after,
@@ -74,8 +78,8 @@ async function begin(
   const width = model.features.length;
   const rows = new Float64Array(subjects.length * width);
   const records = subjects.map(({ record }) => record ?? emptyRecord(lines.thresholds.length));
-  const windows = records.map((record) => windowAt(record.track, now.s));
-  windows.forEach((window, i) => features(window, model.features, rows, i * width));
+  const windows = records.map((record) => sumsAt(record.track, now.s));
+  windows.forEach((sums, i) => featuresOf(sums, model.features, rows, i * width));
   const scores = subjects.length === 0 ? rows : await model.score(rows, subjects.length);
   return subjects.map((subject, i) => {
     const score = scores[i] as number;
@@ -83,7 +87,7 @@ async function begin(
     const before = standing(subject, record, lines, now.s);
     const tier = nextTier(score, before, lines, now.s);
     const since = before.since.map((second, line) => (line < tier ? second : 0));
-    return { subject, record, window: windows[i] as Window, score, before, after: { tier, since } };
+    return { subject, record, sums: windows[i] as Sums, score, before, after: { tier, since } };
   });
 }
 
@@ -109,40 +113,55 @@ async function settle(model: Judging, cases: readonly Case[], lines: Lines, now:
   whose.forEach(([one, i], k) => (one.after.since[i] = now.s + (seconds[k] as number)));
 }
 
-async function grant(model: Judging, cases: readonly Case[], lines: Lines, now: Moment): Promise<Lease[]> {
-  const granted = cases.map(({ subject, after }) => {
+const isHeld = ({ score, after }: Case, { thresholds }: Lines): boolean =>
+  after.tier > tierOf(score, thresholds);
+
+/** Whether all is as the gateway has it, so that the lease that it has holds on. */
+const unchanged = (one: Case, lines: Lines): boolean =>
+  one.subject.leased &&
+  one.subject.pin < 0 &&
+  one.after.tier === Math.max(0, one.subject.reported) &&
+  !isHeld(one, lines);
+
+/** A lease for everybody who needs one. */
+async function grant(
+  model: Judging,
+  cases: readonly Case[],
+  lines: Lines,
+  now: Moment,
+): Promise<(Lease | undefined)[]> {
+  const granted = cases.map((one): Lease | undefined => {
+    if (unchanged(one, lines)) return undefined;
+    const { subject, after } = one;
     const most = model.monotone ? longest() : shortest();
     return subject.pin >= 0 ? longest() : { ...most, ttl_ms: clampTtl(improvesIn(after, lines, now)) };
   });
   if (!model.monotone) return granted;
-  const asking = cases.flatMap(({ subject, window, after }, i) => {
+  const asking = cases.flatMap(({ subject, sums, after }, i) => {
     const line = lines.thresholds[after.tier];
-    return line === undefined || subject.pin >= 0
+    const lease = granted[i];
+    return line === undefined || lease === undefined || subject.pin >= 0
       ? []
-      : [{ i, window, line, ttl_ms: (granted[i] as Lease).ttl_ms }];
+      : [{ i, sums, line, ttl_ms: lease.ttl_ms }];
   });
   const found = await leases(model, asking);
   asking.forEach(({ i }, k) => (granted[i] = found[k] as Lease));
   return granted;
 }
 
-function verdict(
-  { subject, score, window, after }: Case,
-  granted: Lease,
-  lines: Lines,
-  now: Moment,
-): Verdict {
+function verdict(one: Case, granted: Lease | undefined, lines: Lines, now: Moment): Verdict {
+  const { subject, score, sums, after } = one;
   const pinned = subject.pin >= 0;
   const whole: Verdict = {
     key: subject.key,
     score: Math.round(score * 1e6) / 1e6,
     tier: pinned ? subject.pin : after.tier,
-    requests_60s: hitsOf(window),
-    lease: granted,
+    requests_60s: sums[HITS] as number,
+    ...(granted && { lease: granted }),
     improvesMs: improvesIn(after, lines, now),
   };
   if (pinned) whole.origin = 'pinned';
-  else if (after.tier > tierOf(score, lines.thresholds)) whole.origin = 'held';
+  else if (isHeld(one, lines)) whole.origin = 'held';
   return whole;
 }
 

@@ -6,8 +6,7 @@
 import { featuresOf } from './features.ts';
 import { SIGNS } from './observations.ts';
 import { search, type Question, type Scores } from './search.ts';
-import { WIDTH, plusErrors, plusHits, plusSigns, signsIn, sumsOf, type Sums } from './sums.ts';
-import { hitsOf, type Window } from './window.ts';
+import { HITS, WIDTH, plusErrors, plusHits, plusSigns, signsIn, type Sums } from './sums.ts';
 
 /** The longest lease. */
 export const MOST = 1024;
@@ -42,7 +41,8 @@ export const shortest = (): Lease => ({ hits: 1, errors: 1, signs: 1, harmless: 
 
 /** A client below a line: the score at which the next tier begins. */
 export interface Below {
-  window: Window;
+  /** Its window. */
+  sums: Sums;
   line: number;
   /** For whoever knows the tier's hold. */
   ttl_ms: number;
@@ -70,10 +70,10 @@ const ask = (
 export const hitsOnly = (names: readonly string[]): boolean => names.every((name) => name === 'requests_60s');
 
 /** How many more hits? */
-export function hitsQuestion({ window, line }: Below, names: readonly string[]): Question {
-  const question = ask(sumsOf(window), names, line, plusHits, MOST + 1);
+export function hitsQuestion({ sums, line }: Below, names: readonly string[]): Question {
+  const question = ask(sums, names, line, plusHits, MOST + 1);
   if (!hitsOnly(names)) return question;
-  const hits = hitsOf(window);
+  const hits = sums[HITS] as number;
   return { ...question, fill: (n, rows, at) => void rows.fill(hits + n, at, at + names.length) };
 }
 
@@ -82,12 +82,11 @@ export function hitsQuestion({ window, line }: Below, names: readonly string[]):
  * hits alone: the answer to that question bounds these two.
  */
 export function worseQuestions(
-  { window, line }: Below,
+  { sums, line }: Below,
   names: readonly string[],
   hits: number,
   harmless: number,
 ): [Question, Question] {
-  const sums = sumsOf(window);
   return [
     ask(sums, names, line, plusErrors, hits + 1, harmless),
     ask(sums, names, line, plusSigns, hits + 1, harmless),
@@ -97,7 +96,7 @@ export function worseQuestions(
 /** The signs that do not end each client's lease at once: those in its window, and as many new ones as change little. */
 export async function harmlessOf(model: Scores, clients: readonly Below[]): Promise<number[]> {
   const width = model.features.length;
-  const all = clients.map(({ window }) => sumsOf(window));
+  const all = clients.map(({ sums }) => sums);
   const rows = new Float64Array(clients.length * SIGNS.length * width);
   all.forEach((sums, k) => {
     const shown = signsIn(sums);

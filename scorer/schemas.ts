@@ -26,7 +26,14 @@ const Hits = Type.Array(
   { maxItems: 64 },
 );
 const Client = Type.Object(
-  { ip: Address, tier: Type.Optional(TierName), hits: Type.Optional(Hits), ...optional(observed) },
+  {
+    ip: Address,
+    tier: Type.Optional(TierName),
+    /** Its lease holds: another one is needed only with another tier, or another origin. */
+    leased: Type.Optional(Type.Literal(true)),
+    hits: Type.Optional(Hits),
+    ...optional(observed),
+  },
   closed,
 );
 function optional(properties: Record<string, TSchema>): Record<string, TSchema> {
@@ -48,6 +55,7 @@ export const Report = Type.Object(
 export interface ReportClient {
   ip: string;
   tier?: string;
+  leased?: true;
   hits?: [number, number][];
   [observation: string]: unknown;
 }
@@ -71,7 +79,8 @@ const Verdict = Type.Object({
   score: Type.Number(),
   tier: Type.String(),
   requests_60s: Type.Integer(),
-  lease: Lease,
+  /** Absent where the client was `leased` and nothing has changed: the lease that it has holds on. */
+  lease: Type.Optional(Lease),
   origin: Type.Optional(Type.String()),
 });
 export const Answer = Type.Object({

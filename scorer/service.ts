@@ -4,7 +4,7 @@ import { judge, type Subject, type Verdict } from './judge.ts';
 import type { Metrics } from './metrics.ts';
 import type { Model } from './model.ts';
 import { keyOf, toReported } from './reported.ts';
-import type { Answer, Report, WireVerdict } from './schemas.ts';
+import type { Answer, Report, ReportClient, WireVerdict } from './schemas.ts';
 import { changesAfter } from './store/changes.ts';
 import { FallbackStore } from './store/fallback.ts';
 import type { MemoryStore } from './store/memory.ts';
@@ -86,7 +86,7 @@ export class Service {
     const state = await this.#note(applied);
     this.#count(clients, applied.counted);
     const subjects = clients.map(({ key }, i) =>
-      this.#subject(key, applied.records[i] as Buffer, report.clients[i]?.tier, state),
+      this.#subject(key, applied.records[i] as Buffer, state, report.clients[i]),
     );
     const { model } = this;
     const verdicts = await this.#judge(model, subjects, applied, true);
@@ -104,7 +104,7 @@ export class Service {
     const key = keyOf(address, 'ip');
     const applied = await this.#o.store.look([key]);
     const state = await this.#note(applied);
-    const subject = this.#subject(key, applied.records[0] as Buffer, undefined, state);
+    const subject = this.#subject(key, applied.records[0] as Buffer, state);
     const [verdict] = (await this.#judge(this.model, [subject], applied, false)) as [Verdict];
     const window = windowAt(subject.record?.track ?? { hits: [], buckets: [] }, applied.now.s);
     const { tiers, defaultTier } = this.#o;
@@ -168,14 +168,15 @@ export class Service {
     return state;
   }
 
-  #subject(key: string, record: Buffer, reported: string | undefined, { pins }: ChangeState): Subject {
+  #subject(key: string, record: Buffer, { pins }: ChangeState, reported?: ReportClient): Subject {
     const pin = pins.size === 0 ? undefined : pins.get(key);
     return {
       key,
       record: decode(record, this.#o.tiers.length - 1),
       // A gateway that still runs with other tiers may name one that we do not know: then it holds none.
-      reported: reported === undefined ? -1 : (this.#tierIndex.get(reported) ?? -1),
+      reported: this.#tierIndex.get(reported?.tier ?? '') ?? -1,
       pin: pin === undefined ? -1 : (this.#tierIndex.get(pin) ?? -1),
+      leased: reported?.leased === true,
     };
   }
 
@@ -220,7 +221,9 @@ export class Service {
   }
 
   #wire({ key, score, tier, requests_60s, lease, origin }: Verdict): WireVerdict {
-    const verdict = { ip: key, score, tier: this.#o.tiers[tier] as string, requests_60s, lease };
-    return origin === undefined ? verdict : { ...verdict, origin };
+    const verdict: WireVerdict = { ip: key, score, tier: this.#o.tiers[tier] as string, requests_60s };
+    if (lease) verdict.lease = lease;
+    if (origin !== undefined) verdict.origin = origin;
+    return verdict;
   }
 }

@@ -3,7 +3,7 @@
  * no pins, and no change of model meanwhile, so the parts about those are not here.
  */
 import type { Verdict } from '../scorer/judge.ts';
-import { MOST } from '../scorer/lease.ts';
+import { MOST, type Lease } from '../scorer/lease.ts';
 import { SIGNS, type Added } from '../scorer/observations.ts';
 import type { Kept } from './backtest_scorer.ts';
 
@@ -51,6 +51,7 @@ export const newClient = (key: string): Client => ({
   key,
   record: null,
   until: 0,
+  leasedAt: null,
   hits: 0,
   errors: 0,
   signs: 0,
@@ -116,10 +117,17 @@ export function grant(c: Client, verdict: Verdict, now: number): void {
   c.score = verdict.score;
   c.held = verdict.origin === 'held';
   c.verdictAt = now;
-  c.untilMs = now + verdict.lease.ttl_ms;
+  c.untilMs = now + (verdict.lease as Lease).ttl_ms;
   c.taken = { hits: c.hits, errors: c.errors, signs: c.signs };
   c.lease = { ...LEAST };
   c.exact = { hits: false, errors: false, signs: false };
   c.harmless = -1;
   c.cut = false;
+  c.leasedAt = null;
+}
+
+/** Goes on with the lease that it has: only the score is another. */
+export function renew(c: Client, { score }: Verdict): void {
+  c.score = score;
+  c.held = false;
 }

@@ -156,7 +156,12 @@ export class BacktestGateway {
     const { holds } = this.#scorer.lines;
     const told = batch.map((c) => {
       const young = c.tier > 0 && now - c.verdictAt < 1000 * (holds[c.tier - 1] ?? 0);
-      const one = { kept: c, hits: c.newHits, added: c.newAdded, tier: young ? c.tier : -1 };
+      const leased =
+        (c.tier === 0 || young) &&
+        client.state(c, c.hits, now) === client.HOLDS &&
+        !client.nearlySpent(c, c.hits);
+      if (leased) this.#scorer.keepLease(c, Math.floor(c.verdictAt / 1000));
+      const one = { kept: c, hits: c.newHits, added: c.newAdded, tier: young ? c.tier : -1, leased };
       if (c.dirtyAt >= 0) this.#dirtyCount -= 1;
       c.newHits = [];
       c.newAdded = [];
@@ -169,7 +174,11 @@ export class BacktestGateway {
       s: Math.floor(now / 1000),
       ms: Math.floor(now % 1000),
     });
-    batch.forEach((c, i) => client.grant(c, verdicts[i] as Verdict, now));
+    batch.forEach((c, i) => {
+      const verdict = verdicts[i] as Verdict;
+      if (verdict.lease) client.grant(c, verdict, now);
+      else client.renew(c, verdict);
+    });
   }
 
   /** A sign that the lease does not call harmless ends it. */

@@ -12,7 +12,7 @@ import {
   worseQuestions,
   type Below,
 } from '../scorer/lease.ts';
-import { WIDTH, sumsAt } from '../scorer/sums.ts';
+import { WIDTH, sumsAt, type Sums } from '../scorer/sums.ts';
 import { search, type Question } from '../scorer/search.ts';
 import type { Added } from '../scorer/observations.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
@@ -21,7 +21,7 @@ import type { Moment } from '../scorer/store/store.ts';
 import type { Lines } from '../scorer/tier.ts';
 import type { Dimension } from './backtest_client.ts';
 import { Memo, remembering } from './backtest_memo.ts';
-import { addHits, addObserved, prune, windowAt } from '../scorer/window.ts';
+import { addHits, addObserved, prune } from '../scorer/window.ts';
 
 /** What the scorer holds of a client. */
 export interface Kept {
@@ -29,6 +29,8 @@ export interface Kept {
   record: ClientRecord | null;
   /** Second from which on the store has forgotten it. */
   until: number;
+  /** The window of the verdict whose lease it has, where the record has gone on since. */
+  leasedAt: Sums | null;
 }
 /** What a gateway reports of a client. */
 export interface Told {
@@ -38,6 +40,8 @@ export interface Told {
   added: readonly Added[];
   /** Tier index that the gateway holds, -1 if it says none. */
   tier: number;
+  /** Whether its lease holds. */
+  leased: boolean;
 }
 
 /** As much as is known of a part of a lease. */
@@ -71,7 +75,7 @@ export class BacktestScorer {
   async report(told: readonly Told[], now: Moment): Promise<Verdict[]> {
     const subjects = told.map((one): Subject => {
       this.#count(one, now.s);
-      return { key: one.kept.key, record: one.kept.record, reported: one.tier, pin: -1 };
+      return { key: one.kept.key, record: one.kept.record, reported: one.tier, pin: -1, leased: one.leased };
     });
     const { verdicts, held } = await judge(this.#unleased, subjects, this.lines, now);
     for (const { key, tier, since } of held) {
@@ -99,7 +103,8 @@ export class BacktestScorer {
   /** Where what is known of the lease that judge() would have granted at second `now` stands; -1 if nothing can use it up. */
   #place(kept: Kept, tier: number, now: number): number {
     if (kept.record === null || this.lines.thresholds[tier] === undefined) return -1;
-    sumsAt(kept.record.track, now, this.#key);
+    if (kept.leasedAt) this.#key.set(kept.leasedAt);
+    else sumsAt(kept.record.track, now, this.#key);
     this.#key[WIDTH] = tier;
     const { place, known } = this.#memo.find(this.#key, 0);
     if (known) return place;
@@ -108,9 +113,14 @@ export class BacktestScorer {
     return place;
   }
 
-  #below({ record }: Kept, tier: number, now: number): Below {
-    const { track } = record as ClientRecord;
-    return { window: windowAt(track, now), line: this.lines.thresholds[tier] as number, ttl_ms: 1 };
+  #below({ record, leasedAt }: Kept, tier: number, now: number): Below {
+    const sums = leasedAt ?? sumsAt((record as ClientRecord).track, now);
+    return { sums, line: this.lines.thresholds[tier] as number, ttl_ms: 1 };
+  }
+
+  /** Keeps the window of the lease that judge() would have granted at second `now`: what is reported next is not in it. */
+  keepLease(kept: Kept, now: number): void {
+    kept.leasedAt ??= kept.record === null ? null : sumsAt(kept.record.track, now);
   }
 
   /** The harmless signs of the lease that judge() would have granted at second `now`. */

@@ -83,6 +83,14 @@ function M.grant(c, taken, verdict, tier, generation, now)
     c.refresh_until = 0
 end
 
+--- Lets record `c` go on with the lease that it has: nothing but its score is new.
+function M.go_on(c, verdict)
+    if c.tier ~= NO_TIER then
+        c.score, c.held = verdict.score, 0
+    end
+    c.refresh_until = 0
+end
+
 --- Drops the verdict of record `c`: its next request asks like a first one.
 function M.forget(c)
     c.tier, c.pinned, c.held = NO_TIER, 0, 0

@@ -6,6 +6,7 @@ local buffer = require "string.buffer"
 local asks = require "scoregate.asks"
 local clients = require "scoregate.clients"
 local key = require "scoregate.key"
+local lease = require "scoregate.lease"
 local observations = require "scoregate.observations"
 
 local settings = observations.settings
@@ -20,9 +21,22 @@ local LOOK_PAST = 64
 
 local M = {}
 
---- A new, empty batch: `n` clients, `taken[k]` (0-based) the copies of their records, `slot[k]`.
+--- A new, empty batch: `n` clients, `taken[k]` (0-based) the copies of their records, `slot[k]`, and whether its
+-- lease holds, `leased[k]`.
 function M.batch()
-    return { n = 0, slot = {}, taken = ffi.new("scoregate_client[?]", asks.BATCH) }
+    return { n = 0, slot = {}, leased = {}, taken = ffi.new("scoregate_client[?]", asks.BATCH) }
+end
+
+-- Whether the scorer is told the tier. A pin says nothing about the client; an old verdict nothing about the present:
+-- its hold may be over.
+local function tells_tier(c, now)
+    return c.tier > 0 and c.pinned == 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000
+end
+
+-- Whether the client needs another lease only if its tier is another by now.
+local function is_leased(c, now)
+    return lease.state(c, c.hits, now) == lease.HOLDS and not lease.nearly_spent(c, c.hits)
+        and (c.tier == 0 and c.pinned == 0 or tells_tier(c, now))
 end
 
 local function add(batch, i, now)
@@ -30,6 +44,7 @@ local function add(batch, i, now)
     if c.family == 0 then
         return -- forgotten meanwhile
     end
+    batch.leased[batch.n] = is_leased(c, now)
     clients.take(c, batch.taken[batch.n])
     asks.begin(c, now)
     batch.slot[batch.n] = i
@@ -146,13 +161,15 @@ local function put_observations(c)
     end
 end
 
-local function put_client(c, now)
+local function put_client(c, leased, now)
     body:put('{"ip":"')
     key.put(body, c.family, c.a, c.b)
     body:put('"')
-    -- A pin says nothing about the client; an old verdict nothing about the present: its hold may be over.
-    if c.tier ~= NO_TIER and c.tier > 0 and c.pinned == 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000 then
+    if c.tier ~= NO_TIER and tells_tier(c, now) then
         body:put(',"tier":"', settings.tiers[c.tier + 1], '"')
+    end
+    if leased then
+        body:put(',"leased":true')
     end
     put_hits(c, floor(now / 1000))
     put_observations(c)
@@ -167,7 +184,7 @@ function M.encode(batch, sender, seq, now)
         if k > 0 then
             body:put(",")
         end
-        put_client(batch.taken[k], now)
+        put_client(batch.taken[k], batch.leased[k], now)
     end
     body:put("]}")
     return body:tostring()

@@ -69,7 +69,7 @@ local function post(now)
     if status ~= 200 then
         return nil, "could not score: the scorer answered " .. status
     end
-    local answer, err = verdicts.read(text, M.current.n)
+    local answer, err = verdicts.read(text, M.current)
     if not answer and M.current ~= none then
         return nil, err
     end

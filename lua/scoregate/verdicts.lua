@@ -16,16 +16,20 @@ local function whole(n)
     return type(n) == "number" and n >= 0 and n < 2 ^ 53
 end
 
-local function is_verdict(v)
-    local l = type(v) == "table" and v.lease
-    return type(l) == "table" and settings.tier_index[v.tier] and type(v.score) == "number"
-        and v.score >= 0 and v.score <= 1 and whole(l.hits) and whole(l.errors) and whole(l.signs)
-        and whole(l.harmless) and whole(l.ttl_ms)
+local function is_lease(l)
+    return type(l) == "table" and whole(l.hits) and whole(l.errors) and whole(l.signs) and whole(l.harmless)
+        and whole(l.ttl_ms)
 end
 
---- Reads an answer to a report of `n` clients: a table, or nil, "could not …".
+local function is_verdict(v, leased)
+    return type(v) == "table" and settings.tier_index[v.tier] and type(v.score) == "number"
+        and v.score >= 0 and v.score <= 1 and (is_lease(v.lease) or leased and v.lease == nil)
+end
+
+--- Reads an answer to the report `batch`: a table, or nil, "could not …".
 -- Only a whole and sound answer is taken.
-function M.read(text, n)
+function M.read(text, batch)
+    local n = batch.n
     local answer, err = cjson.decode(text)
     if type(answer) ~= "table" then
         return nil, "could not read the scorer's answer: " .. (err or "not an object")
@@ -36,7 +40,7 @@ function M.read(text, n)
         return nil, "could not use the scorer's answer: a field is missing or of a wrong kind"
     end
     for i = 1, n do
-        if not is_verdict(verdicts[i]) then
+        if not is_verdict(verdicts[i], batch.leased[i - 1]) then
             return nil, "could not use the scorer's answer: verdict " .. i .. " is not one"
         end
     end
@@ -83,7 +87,12 @@ local function grant(batch, k, verdict, generation, now)
     local i = batch.slot[k]
     local c = clients.slots[i]
     -- the slot may have been given to another client since
-    if c.family == taken.family and c.a == taken.a and c.b == taken.b then
+    if c.family ~= taken.family or c.a ~= taken.a or c.b ~= taken.b then
+        return
+    end
+    if not verdict.lease then
+        lease.go_on(c, verdict)
+    else
         lease.grant(c, taken, verdict, settings.tier_index[verdict.tier], generation, now)
     end
 end

@@ -29,7 +29,12 @@ export function waiting(lines: readonly LogRow[]): Map<string, Waiting> {
   const clients = new Map<string, Waiting>();
   for (const row of lines) {
     const key = clientKey(row.client) as string;
-    const one = clients.get(key) ?? { key, held: [{ key, record: null, until: 0 }], arrived: [], ended: [] };
+    const one = clients.get(key) ?? {
+      key,
+      held: [{ key, record: null, until: 0, leasedAt: null }],
+      arrived: [],
+      ended: [],
+    };
     one.arrived.push(row);
     one.ended.push(row);
     clients.set(key, one);
@@ -79,6 +84,7 @@ async function said(
 ): Promise<unknown> {
   const [verdict] = await backtest.report([told], { s: second, ms: 0 });
   const { key, score, tier, requests_60s } = verdict as NonNullable<typeof verdict>;
+  if (verdict?.lease === undefined) return { ip: key, score, tier: tiers[tier], requests_60s, lease: null };
   const harmless = await backtest.harmless(told.kept, tier, second);
   const lease: Record<string, number> = { harmless };
   for (const what of DIMENSIONS)
@@ -87,8 +93,9 @@ async function said(
 }
 
 /** The same of what the scorer said; how long the lease holds goes by milliseconds that nobody knows. */
-const recorded = ({ ip, lease: { ttl_ms: _, ...lease }, score, tier, requests_60s }: Verdict): unknown => {
-  return { ip: clientKey(ip), score, tier, requests_60s, lease };
+const recorded = ({ ip, lease, score, tier, requests_60s }: Verdict): unknown => {
+  const { ttl_ms: _, ...rest } = lease ?? {};
+  return { ip: clientKey(ip), score, tier, requests_60s, lease: lease === undefined ? null : rest };
 };
 
 /** Follows one client through a report, and holds what the backtest says against the verdict that it had. */
@@ -107,7 +114,13 @@ export async function follow(
     for (const second of seconds) {
       const kept = structuredClone(before);
       const hits = (reported.hits ?? []).map(([age, n]): [number, number] => [second - age, n]);
-      const told = { kept, hits, added, tier: tiers.indexOf(reported.tier ?? '') };
+      const told = {
+        kept,
+        hits,
+        added,
+        tier: tiers.indexOf(reported.tier ?? ''),
+        leased: reported.leased === true,
+      };
       const answer = await said(backtest, told, second, tiers);
       if (!equal(answer, recorded(verdict))) differing = answer;
       else if (!held.some((other) => equal(other, kept))) held.push(kept);

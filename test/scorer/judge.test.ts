@@ -1,6 +1,7 @@
 /** Tiers and leases, with models that are only a function: what is promised is compared with what then happens. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { Lease } from '../../scorer/lease.ts';
 import { judge, type Judging, type Subject } from '../../scorer/judge.ts';
 import { emptyRecord, type ClientRecord } from '../../scorer/store/record.ts';
 import type { Lines } from '../../scorer/tier.ts';
@@ -24,6 +25,7 @@ const subject = (record: ClientRecord | null, more: Partial<Subject> = {}): Subj
   record,
   reported: -1,
   pin: -1,
+  leased: false,
   ...more,
 });
 
@@ -31,7 +33,7 @@ async function one(who: Subject, { model = fakeModel() as Judging, lines = LINES
   const { verdicts, held } = await judge(model, [who], lines, { s: now, ms });
   const [verdict] = verdicts;
   assert.ok(verdict);
-  return { ...verdict, write: held[0] };
+  return { ...verdict, lease: verdict.lease as Lease, write: held[0] };
 }
 
 test('the score alone decides for a client without a past', async () => {
@@ -181,6 +183,26 @@ test('a record that says when its client was forgotten keeps saying so, until th
   assert.equal((await one(subject(record([[0, 1]], forgotten)))).write, undefined);
   const { write } = await one(subject(record([[0, STANDARD]], forgotten)));
   assert.deepEqual([write?.tier, write?.since], [1, [NOW + 59, 0]]);
+});
+
+test('a client whose lease holds keeps it unless something changes, and costs no search', async () => {
+  const model = fakeModel();
+  const kept = await one(subject(record([[0, 60]]), { leased: true }), { model });
+  assert.deepEqual([kept.tier, kept.requests_60s, kept.lease], [0, 60, undefined]);
+  assert.equal(model.calls, 1);
+  const alone = await one(subject(record([[0, 60]])));
+  assert.equal(kept.score, alone.score);
+  const worse = await one(subject(record([[0, STANDARD]]), { leased: true }), { model });
+  assert.deepEqual([worse.tier, worse.lease.hits], [1, SLOW - 1 - STANDARD]);
+  const flood = { tier: 2, since: [NOW - 5, NOW - 5] };
+  const slow = await one(subject(record([[0, SLOW]], flood), { leased: true, reported: 2 }));
+  assert.deepEqual([slow.tier, slow.lease], [2, undefined]);
+  const held = await one(subject(record([[0, 60]], flood), { leased: true, reported: 2 }));
+  assert.deepEqual([held.tier, held.origin, held.lease.hits], [2, 'held', 1024]);
+  const unknown = await one(subject(record([[0, SLOW]], flood), { leased: true }));
+  assert.equal(unknown.lease.hits, 1024, 'it holds the best tier, as far as anybody knows');
+  const pinned = await one(subject(record([[0, 60]]), { leased: true, pin: 0 }));
+  assert.equal(pinned.lease.hits, 1024);
 });
 
 test('many clients are judged as each alone would be', async () => {
