@@ -63,7 +63,7 @@ test('the gateway observes both likewise', async () => {
   assert.ok(targets.length > 20);
   try {
     for (const [i, { target }] of targets.entries())
-      await (await gateway.get(target, `203.0.113.${i + 1}`)).arrayBuffer();
+      await (await gateway.get(target, `203.0.113.${i + 1}`, { Referer: '' })).arrayBuffer();
     for (const [i, { userAgent }] of agents.entries())
       await (await gateway.get('/', `198.51.100.${i + 1}`, { 'User-Agent': userAgent })).arrayBuffer();
     await gateway.drained();
