@@ -22,6 +22,7 @@ const Declared = Type.Object(
     method: Type.Optional(Type.Array(Type.String())),
     method_not: Type.Optional(Type.Array(Type.String())),
     asset: Type.Optional(Type.Boolean()),
+    robots: Type.Optional(Type.Literal(false)),
     ending: Type.Optional(Type.Union(ENDINGS.map((kind) => Type.Literal(kind)))),
     dot: Type.Optional(Type.Literal(true)),
     odd: Type.Optional(Type.Literal(true)),
@@ -125,6 +126,7 @@ function holds(o: Observation, r: Seen, status: number): boolean {
     (o.method === undefined || o.method.includes(r.method)) &&
     (o.method_not === undefined || !o.method_not.includes(r.method)) &&
     (o.asset === undefined || (r.ending === 'asset') === o.asset) &&
+    (o.robots === undefined || r.ending !== 'robots') &&
     (o.ending === undefined || r.ending === o.ending) &&
     (o.dot === undefined || r.dot) &&
     (o.odd === undefined || r.odd) &&

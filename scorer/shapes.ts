@@ -24,6 +24,8 @@ export type AgentClass = (typeof AGENTS)[number];
 /** The gateway looks at this much of a user agent for words. */
 const AGENT_BYTES = 255;
 
+const ROBOTS = '/robots.txt';
+
 /** A target without the scheme and host of the absolute form, as nginx's $request_uri is. */
 function originForm(target: string): string {
   if (target.charCodeAt(0) === 47 /* / */) return target;
@@ -46,7 +48,8 @@ export const blank = (value: string | undefined): boolean =>
   value === undefined || value === '' || value === '-';
 
 export interface Shapes {
-  ending(path: string): Ending | undefined;
+  /** By the path's extension; `robots` is /robots.txt itself (RFC 9309), which is for automation to ask for, there or not. */
+  ending(path: string): Ending | 'robots' | undefined;
   /** Whether a segment of the path begins with a dot; /.well-known/ (RFC 8615) is meant to be asked for. */
   dot(path: string): boolean;
   /** Whether there is in it what no page links to: steps up, escaped dots, markup; or it is no path of ours at all. */
@@ -66,6 +69,7 @@ export function shapes({ endings, odd, agents }: Tables): Shapes {
   };
   return {
     ending: (path) => {
+      if (path === ROBOTS) return 'robots';
       const dot = path.lastIndexOf('.');
       if (dot < 0 || dot < path.lastIndexOf('/')) return undefined;
       return byExtension.get(asciiLower(path.slice(dot + 1)));

@@ -43,6 +43,9 @@ local function condition(o)
     if o.asset ~= nil then
         tests[#tests + 1] = o.asset and "ending == 1" or "ending ~= 1"
     end
+    if o.robots == false then
+        tests[#tests + 1] = "ending ~= 4"
+    end
     if o.ending then
         tests[#tests + 1] = "ending == " .. ENDING[o.ending]
     end

@@ -12,6 +12,7 @@ local C = ffi.C
 local rshift = bit.rshift
 
 ffi.cdef [[
+int memcmp(const void *one, const void *other, size_t size);
 unsigned char *memchr(const void *text, int byte, size_t size);
 unsigned char *memrchr(const void *text, int byte, size_t size);
 uint32_t ngx_murmur_hash2(const unsigned char *data, size_t size);
@@ -21,12 +22,13 @@ void ngx_strlow(unsigned char *to, const unsigned char *from, size_t size);
 local SLASH, DOT, QUESTION, HASH, PERCENT = 47, 46, 63, 35, 37
 local LONGEST = 8 -- of an extension
 local WELL_KNOWN = "/.well-known/"
+local ROBOTS = "/robots.txt"
 
 local lower = ffi.new("unsigned char[?]", LONGEST)
 local vocabulary = observations.settings.vocabulary
 local odd_raw, odd_escaped = words.contains(vocabulary.odd.raw), words.contains(vocabulary.odd.escaped)
 
-local M = { NONE = 0, ASSET = 1, SCRIPT = 2, ARCHIVE = 3 }
+local M = { NONE = 0, ASSET = 1, SCRIPT = 2, ARCHIVE = 3, ROBOTS = 4 }
 
 -- Extensions are compared by their hash, so that no string is made.
 local ending_of = {}
@@ -43,6 +45,9 @@ local function cut(text, size, byte)
 end
 
 local function ending(text, size)
+    if size == #ROBOTS and C.memcmp(text, ROBOTS, size) == 0 then
+        return M.ROBOTS
+    end
     local dot = C.memrchr(text, DOT, size)
     if dot == nil then
         return M.NONE
@@ -73,7 +78,8 @@ end
 
 --- Looks at a target of `size` bytes at `text` (const unsigned char *): bit 0..63 of its path up to `?` or
 -- `#` (the top six bits of its MurmurHash2, as scorer/bitmap.ts computes it), its ending (ASSET, SCRIPT,
--- ARCHIVE or NONE), whether a segment of it begins with a dot, and whether the target is odd.
+-- ARCHIVE, ROBOTS for /robots.txt itself, or NONE), whether a segment of it begins with a dot, and whether
+-- the target is odd.
 function M.look(text, size)
     local path = path_size(text, size)
     return rshift(C.ngx_murmur_hash2(text, path), 26), ending(text, path), hidden(text, path), odd(text, size)

@@ -63,16 +63,18 @@ test('the gateway observes both likewise', async () => {
   assert.ok(targets.length > 20);
   try {
     for (const [i, { target }] of targets.entries())
-      await (await gateway.get(target, `203.0.113.${i + 1}`)).arrayBuffer();
+      await (await gateway.get(target, `203.0.113.${i + 1}`, { Referer: '' })).arrayBuffer();
     for (const [i, { userAgent }] of agents.entries())
       await (await gateway.get('/', `198.51.100.${i + 1}`, { 'User-Agent': userAgent })).arrayBuffer();
     await gateway.drained();
     for (const [i, { target, bit, ending, dot, odd }] of targets.entries()) {
       const reported = scorer.reports.get(`203.0.113.${i + 1}`);
-      const found = ['assets', 'scripts', 'archives', 'dot_paths', 'odd_targets'].map(
+      const found = ['assets', 'scripts', 'archives', 'dot_paths', 'odd_targets', 'pages_no_referer'].map(
         (name) => reported?.[name] ?? 0,
       );
-      const wanted = [ending === 'asset', ending === 'script', ending === 'archive', dot, odd].map(Number);
+      const is = (kind: string): boolean => ending === kind;
+      const page = !is('asset') && !is('robots');
+      const wanted = [is('asset'), is('script'), is('archive'), dot, odd, page].map(Number);
       assert.deepEqual(found, wanted, target);
       assert.equal(reported?.['paths'], formatBitmap(bitmapOf(bit)), target);
     }
