@@ -89,6 +89,8 @@ function lua(config: Config, place: Place): string {
   const libraries = place.luaLibraries === null ? '' : `\nlua_package_cpath "${place.luaLibraries}/?.so;;";`;
   return `lua_package_path "${[...paths, ...initPaths].join(';')};;";${libraries}
 lua_code_cache on;
+# Every 1,000 requests it would give all free memory back to the kernel, and then fault it in again.
+lua_malloc_trim 0;
 # The gateway says itself, once, that the scorer does not answer; nginx would say so for each connection.
 lua_socket_log_errors off;
 # Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind: of about

@@ -9,7 +9,9 @@ export function realip(config: Config): string {
   const header = config.listen.proxy_protocol ? 'proxy_protocol' : 'X-Forwarded-For';
   const set = trusted.length === 0 ? [] : [...trusted, `real_ip_header ${header};`, 'real_ip_recursive on;'];
   const geo = config.trusted_proxies.map((network) => `  ${network} 1;`);
-  return [...set, 'geo $realip_remote_addr $peer_trusted {', '  default 0;', ...geo, '}'].join('\n');
+  // Named in a map, it has an index by which Lua finds it (lua/scoregate/variable.lua); the map itself is never asked.
+  const indexed = 'map $binary_remote_addr $address_has_index {\n  default "";\n}';
+  return [indexed, ...set, 'geo $realip_remote_addr $peer_trusted {', '  default 0;', ...geo, '}'].join('\n');
 }
 
 /** The score as a header's value: one with an empty value is not sent, so nobody without a verdict gets an X-Score. */

@@ -2,6 +2,15 @@
 -- own address is taken for the client. Behind an unlisted CDN a whole site would look like one flood.
 -- One request in eight is looked at, which costs the others nothing.
 
+local ffi = require "ffi"
+local variable = require "scoregate.variable"
+
+local C = ffi.C
+ffi.cdef "int memcmp(const void *a, const void *b, size_t size);"
+
+local forwarded_for = variable.reader("http_x_forwarded_for")
+local client_address, peer_address = variable.reader("remote_addr"), variable.reader("realip_remote_addr")
+
 local CLIENTS, PEERS, ONE_IN = 10, 64, 8
 
 local M = {}
@@ -16,12 +25,14 @@ local function warn(premature, peer)
         "are scored as one; if it is your proxy, add this to scoregate.yaml:  trusted_proxies: [\"", peer, "\"]")
 end
 
-local function look()
-    local header = ngx.var.http_x_forwarded_for
-    local peer = ngx.var.remote_addr
-    if not header or peer ~= ngx.var.realip_remote_addr then
+local function look(r)
+    local header, length = forwarded_for(r)
+    local peer, size = peer_address(r)
+    local client, its_size = client_address(r)
+    if length == 0 or size ~= its_size or C.memcmp(peer, client, size) ~= 0 then
         return
     end
+    header, peer = ffi.string(header, length), ffi.string(peer, size)
     local seen = peers[peer]
     if not seen then
         if count >= PEERS then
@@ -40,12 +51,12 @@ local function look()
     end
 end
 
---- Looks at the present request, when it is its turn.
-function M.look()
+--- Looks at request `r` when it is its turn.
+function M.look(r)
     requests = requests + 1
     if requests == ONE_IN then
         requests = 0
-        look()
+        look(r)
     end
 end
 

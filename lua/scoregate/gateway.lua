@@ -175,7 +175,7 @@ function M.log()
     if status >= 400 and select(2, origin_of(r)) == 0 then
         route.refused(r) -- a request that cannot be read is answered before any phase of ours
     end
-    forwarded.look()
+    forwarded.look(r)
     if sender.left then
         sender.leave_more()
     end

@@ -9,7 +9,7 @@ local key = require "scoregate.key"
 local observations = require "scoregate.observations"
 
 local settings = observations.settings
-local cast, tohex = ffi.cast, bit.tohex
+local cast, tobit, tohex = ffi.cast, bit.tobit, bit.tohex
 local floor, max, min = math.floor, math.max, math.min
 local NO_TIER = clients.NO_TIER
 
@@ -94,14 +94,15 @@ function M.take_all(batch, now)
 end
 
 -- A string.buffer and loops over offsets, not a table of strings and fields by name: LuaJIT makes one
--- trace of each loop, where a name that varies would take one for each name.
+-- trace of each loop, where a name that varies would take one for each name. tobit() where a number is known to be
+-- an integer: its text takes a third of the time.
 local body = buffer.new()
 
 local function put_hits(c, now_s)
     for k = 0, c.hit_seconds - 1 do
         -- another worker's clock may be a moment ahead
         local age = max(0, min(now_s - c.hit_s[k], 3600))
-        body:put(k == 0 and ',"hits":[[' or ",[", age, ",", tonumber(c.hit_n[k]), "]")
+        body:put(k == 0 and ',"hits":[[' or ",[", tobit(age), ",", tobit(c.hit_n[k]), "]")
     end
     if c.hit_seconds > 0 then
         body:put("]")
@@ -127,7 +128,7 @@ local function put_numbers(found, record, pointer)
     for k = 1, found.n do
         local n = cast(pointer, record + found[k].offset)[0]
         if n ~= 0 then
-            body:put(found[k].label, n)
+            body:put(found[k].label, n < 2 ^ 31 and tobit(n) or n)
         end
     end
 end

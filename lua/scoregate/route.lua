@@ -5,7 +5,6 @@ local observations = require "scoregate.observations"
 local variable = require "scoregate.variable"
 
 local settings = observations.settings
-local tiers = settings.tiers
 local observing = settings.mode == "observe"
 local default_tier = settings.default_tier
 
@@ -15,15 +14,22 @@ local ORIGINS = { [LEASED] = "leased", "fresh", "stale", "default", "pinned", "h
 local M = { LEASED = LEASED, FRESH = FRESH, STALE = STALE, DEFAULT = DEFAULT, PINNED = PINNED, HELD = HELD,
     ORIGINS = ORIGINS }
 
-local set_tier, set_score = variable.writer("tier"), variable.writer("score")
-local set_origin, set_wait = variable.writer("origin"), variable.writer("wait_ms")
-local set_would = variable.writer("tier_would")
+local set_tier, set_score = variable.writer_of_kept("tier"), variable.writer_of_kept("score")
+local set_origin, set_would = variable.writer_of_kept("origin"), variable.writer_of_kept("tier_would")
+local set_wait = variable.writer("wait_ms")
 
--- Texts of the scores, to three places, made once.
-local score_text = {}
-for k = 0, 1000 do
-    score_text[k] = ("%.3f"):format(k / 1000)
+-- What is written, by tier, by origin, and by score to three places.
+local TIERS, WRITTEN_ORIGINS, SCORES = {}, {}, {}
+for k, name in ipairs(settings.tiers) do
+    TIERS[k - 1] = variable.keep(name)
 end
+for k, name in pairs(ORIGINS) do
+    WRITTEN_ORIGINS[k] = variable.keep(name)
+end
+for k = 0, 1000 do
+    SCORES[k] = variable.keep(("%.3f"):format(k / 1000))
+end
+local NULL = variable.keep("null")
 
 --- Counts a request of record `c` under its tier and `origin` (under the lock), and returns
 -- tier, origin and score to send it by.
@@ -54,21 +60,21 @@ end
 -- server's `set` lines give (origin leased, score null) is written.
 function M.send(r, tier, origin, score)
     if observing then
-        set_would(r, tiers[tier + 1])
+        set_would(r, TIERS[tier])
         tier = default_tier
     end
-    set_tier(r, tiers[tier + 1])
+    set_tier(r, TIERS[tier])
     if score >= 0 then
-        set_score(r, score_text[math.floor(score * 1000 + 0.5)])
+        set_score(r, SCORES[math.floor(score * 1000 + 0.5)])
     end
     if origin ~= LEASED then
-        set_origin(r, ORIGINS[origin])
+        set_origin(r, WRITTEN_ORIGINS[origin])
     end
 end
 
 --- Fills in what a request that nginx itself refused would have had, for its line in the log.
 function M.refused(r)
-    set_score(r, "null")
+    set_score(r, NULL)
     set_wait(r, "0")
 end
 

@@ -1,9 +1,9 @@
 -- nginx variables without Lua strings.
 --
--- `ngx.var.NAME` lowers and hashes the name and interns a Lua string of the value, for every request.
--- On the path only a few bytes or a length are wanted, so this asks nginx's core itself, as its C modules
--- do (ngx_http_get_variable, the same in nginx 1.22 and 1.27), with the hash made once, and leaves
--- the value where nginx holds it.
+-- `ngx.var.NAME` lowers and hashes the name, looks it up and interns a Lua string of the value, for every request.
+-- On the path only a few bytes or a length are wanted, so this asks nginx's core itself, as its C modules do, and
+-- leaves the value where nginx holds it. Most variables have an index, given when the configuration is read; it is
+-- found out with the first request, and serves for all that follow.
 
 local ffi = require "ffi"
 local bit = require "bit"
@@ -11,17 +11,20 @@ local base = require "resty.core.base"
 require "resty.core.var"
 
 local C = ffi.C
-local band = bit.band
+local band, bor = bit.band, bit.bor
 
 ffi.cdef [[
 typedef struct { size_t size; const char *data; } scoregate_name;
 typedef struct { uint32_t size_and_flags; const unsigned char *data; } scoregate_value;
 uintptr_t ngx_hash_key(const unsigned char *data, size_t size);
 scoregate_value *ngx_http_get_variable(void *r, scoregate_name *name, uintptr_t hash);
+scoregate_value *ngx_http_get_indexed_variable(void *r, uintptr_t index);
+scoregate_value *ngx_http_get_flushed_variable(void *r, uintptr_t index);
 ]]
 
 -- ngx_variable_value_t: 28 bits of length, then valid, no_cacheable, not_found
-local SIZE, NOT_FOUND = 0x0fffffff, 0x40000000
+local SIZE, VALID, NOT_FOUND = 0x0fffffff, 0x10000000, 0x40000000
+local NO_INDEX = -1
 
 -- ngx_lua 0.10.23 and 0.10.28 declare these pointers as char and as unsigned char: void * fits both.
 local lowcase, errbuf, errlen = ffi.new("char[64]"), ffi.new("char[256]"), ffi.new("size_t[1]")
@@ -31,14 +34,39 @@ local lowcase_p, errbuf_p, errlen_p =
 -- A void *, and a name's `data`, do not keep what they point at from the garbage collector: `kept` does.
 local M = { request = base.get_request, kept = { lowcase, errbuf, errlen } }
 
---- A reader of one variable: `read(r)` gives pointer (const unsigned char *) and length in
--- bytes, or nil and 0 when the variable is not set. The pointer is good until the phase ends.
-function M.reader(name)
+-- A variable with an index is the same entry of the request's array each time; any other gets memory anew.
+local function index_of(r, name, hash)
+    local value = C.ngx_http_get_variable(r, name, hash)
+    local first = C.ngx_http_get_indexed_variable(r, 0)
+    if value == nil or first == nil or value ~= C.ngx_http_get_variable(r, name, hash) then
+        return NO_INDEX
+    end
+    return tonumber(value - first)
+end
+
+-- A function of a request that gives one variable's value, or nil.
+local function finder(name)
     local its_name = ffi.new("scoregate_name", #name, name)
     local hash = C.ngx_hash_key(name, #name)
     M.kept[#M.kept + 1] = name
+    local index
     return function(r)
-        local value = C.ngx_http_get_variable(r, its_name, hash)
+        if not index then
+            index = index_of(r, its_name, hash)
+        end
+        if index == NO_INDEX then
+            return C.ngx_http_get_variable(r, its_name, hash)
+        end
+        return C.ngx_http_get_flushed_variable(r, index)
+    end
+end
+
+--- A reader of one variable: `read(r)` gives pointer (const unsigned char *) and length in
+-- bytes, or nil and 0 when the variable is not set. The pointer is good until the phase ends.
+function M.reader(name)
+    local find = finder(name)
+    return function(r)
+        local value = find(r)
         if value == nil or band(value.size_and_flags, NOT_FOUND) ~= 0 then
             return nil, 0
         end
@@ -54,6 +82,21 @@ function M.writer(name)
         if C.ngx_http_lua_ffi_var_set(r, name, size, lowcase_p, text, #text, errbuf_p, errlen_p) ~= 0 then
             error("could not set $" .. name .. ": " .. ffi.string(errbuf, errlen[0]))
         end
+    end
+end
+
+--- A text for a writer_of_kept(): made once, kept as long as the worker lives.
+function M.keep(text)
+    M.kept[#M.kept + 1] = text
+    return ffi.new("scoregate_value", bor(VALID, #text), ffi.cast("const unsigned char *", text))
+end
+
+--- A writer like the one above, of what keep() has made: nothing is looked up and nothing copied.
+function M.writer_of_kept(name)
+    local find = finder(name)
+    return function(r, kept)
+        local value = find(r)
+        value.size_and_flags, value.data = kept.size_and_flags, kept.data
     end
 end
 
