@@ -135,6 +135,7 @@ export const formatProblem: Record<string, (text: string) => string | null> = {
   network: (text) => cidrProblem(text, 'every address is meant by the key default: allow or deny'),
   path: pathProblem,
   backend: backendProblem,
+  check_path: (text) => (/^\/[!-~]*$/.test(text) ? null : 'it begins with / and has no spaces'),
   host_name: (text) => (isIP(text) === 0 && endpoint(`${text}:443`) ? null : 'that is not a name'),
   redis: redisProblem,
   memory: memoryProblem,

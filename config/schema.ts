@@ -8,15 +8,9 @@ import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
 import { cacheSchema } from './schema_cache.ts';
 import { pathsSchema } from './schema_paths.ts';
+import { backendAddress, poolSchema } from './schema_pool.ts';
 import { backendTlsSchema, tlsSchema } from './schema_tls.ts';
 import { closed, flag, hostPort, port, whole } from './schema_values.ts';
-
-const backendSchema = Type.String({
-  format: 'backend',
-  title: 'HOST:PORT or an http(s):// URL',
-  examples: ['127.0.0.1:8081'],
-  description: 'Where a backend listens.',
-});
 
 export const tierSchema = Type.Object(
   {
@@ -26,14 +20,17 @@ export const tierSchema = Type.Object(
       examples: ['fast'],
       description: 'The name in X-Tier, in logs and in verdicts.',
     }),
-    backends: Type.Array(backendSchema, {
-      minItems: 1,
-      title: 'a list of backends',
-      examples: [['127.0.0.1:8081']],
-      description: 'The servers that answer for this tier; requests are spread over them.',
-      // The tier's name follows: SCOREGATE_TIERS_FAST.
-      variable: 'SCOREGATE_TIERS_',
-    }),
+    backends: Type.Optional(
+      Type.Array(backendAddress, {
+        minItems: 1,
+        title: 'a list of backends',
+        examples: [['127.0.0.1:8081']],
+        description: 'The servers that answer for this tier; requests are spread over them.',
+        // The tier's name follows: SCOREGATE_TIERS_FAST.
+        variable: 'SCOREGATE_TIERS_',
+      }),
+    ),
+    pool: Type.Optional(poolSchema),
     tls_name: Type.Optional(
       Type.String({
         format: 'host_name',
