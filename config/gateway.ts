@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { endpoint, type Endpoint } from './formats.ts';
+import { poolSettings } from './gateway_pools.ts';
 import { pinsNetworks } from './nginx_access.ts';
 import type { Place } from './nginx_place.ts';
 import { root } from './paths.ts';
@@ -27,6 +28,7 @@ export function gatewayJson(config: Config, place: Place): string {
     observations_file: join(root, 'config/observations.json'),
     workers: place.workers,
     pins: pinsNetworks(config),
+    pools: poolSettings(config),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { resolver } from './gateway.ts';
 import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
-import { backendMaps } from './nginx_backend.ts';
+import { backendMaps, checkTrust } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
 import { errorLog, logFormat, logs } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
@@ -24,6 +24,7 @@ export function nginxConf(config: Config, place: Place): string {
     basics(place),
     lua(config, place),
     ...resolver(config, place),
+    ...checkTrust(config, place),
     realip(config),
     forwarded(config),
     scoreHeader(config),
@@ -34,7 +35,7 @@ export function nginxConf(config: Config, place: Place): string {
     logFormat(config, place),
     logs(config, place),
   ];
-  const upstreams = config.tiers.map((_, index) => upstream(config.tiers, index));
+  const upstreams = config.tiers.map((_, index) => upstream(config, index));
   const servers = [...publicServers(config, place), adminServer(config, place)];
   return `# Rendered from scoregate.yaml by config/nginx.ts at every start and reload: a change made here is lost.
 ${main(config, place)}

@@ -1,8 +1,9 @@
 /** The upstreams of nginx.conf: one for each tier. */
 import { address, interchangeable } from './backend.ts';
 import { indent } from './nginx_place.ts';
-import { backendsOf, known, standIns } from './pool.ts';
-import type { Tier } from './schema.ts';
+import { verdictHeaders } from './nginx_proxy.ts';
+import { anyLive, backendsOf, isLive, known, standIns } from './pool.ts';
+import type { Config, Tier } from './schema.ts';
 import type { PoolBackend } from './schema_pool.ts';
 
 /** What follows the address of a backend in nginx's own balancer. */
@@ -20,13 +21,11 @@ function parameters({ weight, max_connections, state, backup }: PoolBackend): st
 const HEAVIEST = 1e7;
 
 /**
- * The upstream of one tier: its own backends, then its own backups, then everybody else's backends as further backups.
+ * An upstream that nginx balances: the tier's own backends, then its own backups, then everybody else's backends as further backups.
  * nginx knows no order among backups, only weights; they grow so steeply with nearness that the nearest tier that has
  * a backend gets nearly everything.
  */
-export function upstream(tiers: readonly Tier[], index: number): string {
-  const own = tiers[index];
-  if (!own) throw new Error(`there is no tier ${index}`);
+function ownBalancer(tiers: readonly Tier[], own: Tier, index: number): string {
   const all = backendsOf(own);
   const others = standIns(tiers, index).map((tier) => (interchangeable(own, tier) ? backendsOf(tier) : []));
   const spare = all.filter(({ backup }) => backup);
@@ -51,6 +50,48 @@ export function upstream(tiers: readonly Tier[], index: number): string {
 ${indent(lines.join('\n'))}
 ${KEEPALIVE}
 }`;
+}
+
+/** An upstream that Lua balances. The server is one that nginx asks for and never gets to. */
+const luaBalancer = ({ name }: Tier, index: number): string => `upstream ${name} {
+  server 0.0.0.1;
+  balancer_by_lua_block { package.loaded["scoregate.pool.attempt"].balance(${index}) }
+${KEEPALIVE}
+}`;
+
+/** The upstream of the tier with that index. */
+export function upstream({ tiers }: Pick<Config, 'tiers'>, index: number): string {
+  const own = tiers[index];
+  if (!own) throw new Error(`there is no tier ${index}`);
+  return isLive(own, { tiers }) ? luaBalancer(own, index) : ownBalancer(tiers, own, index);
+}
+
+/** When nginx asks for another backend. It never repeats a POST that was sent. */
+export function retries(config: Config): string[] {
+  const statuses = config.tiers.flatMap(({ pool }) => pool?.retries?.statuses ?? []);
+  const when = [...new Set(statuses)].sort().map((status) => ` http_${status}`);
+  return [
+    '# Only requests that may be repeated are: nginx never sends a POST twice.',
+    `proxy_next_upstream error timeout${when.join('')};`,
+    // Where Lua balances it says itself when it is enough; connections that fail may be as many as there are backends.
+    `proxy_next_upstream_tries ${anyLive(config) ? 64 : 4};`,
+  ];
+}
+
+/** What a public server needs of pools: where a request's attempt is noted, and what it is told when all fail. */
+export function poolServer(config: Config): string[] {
+  // nginx names the upstream in place of an address when it had no server to ask.
+  const better = anyLive(config)
+    ? 'require("scoregate.pool.attempt").status()'
+    : 'ngx.var.upstream_addr == ngx.var.tier and 503';
+  return [
+    ...(anyLive(config) ? ['set $pool_attempt "";'] : []),
+    'error_page 502 503 504 @failed;',
+    'location @failed {',
+    ...verdictHeaders(config).map((line) => `  ${line}`),
+    `  access_by_lua_block { require("scoregate.failed").serve(${better}) }`,
+    '}',
+  ];
 }
 
 const KEEPALIVE = `  keepalive 64;

@@ -78,17 +78,21 @@ proxy_ignore_headers X-Accel-Redirect;
 proxy_connect_timeout 1s;
 proxy_send_timeout 60s;
 proxy_read_timeout 60s;
-# Only requests that may be repeated are: nginx never sends a POST twice.
-proxy_next_upstream error timeout;
-proxy_next_upstream_tries 4;
 proxy_buffer_size 16k;
 proxy_buffers 16 16k;
 proxy_busy_buffers_size 32k;`.split('\n');
-  for (const [on, name, variable] of [
-    [config.headers.tier, 'X-Tier', '$tier'],
-    [config.headers.score, 'X-Score', '$score_known'],
-  ] as const) {
-    if (on) lines.push(`proxy_hide_header ${name};`, `add_header ${name} ${variable} always;`);
-  }
-  return lines;
+  const hidden = headers(config).map(([name]) => `proxy_hide_header ${name};`);
+  return [...lines, ...hidden, ...verdictHeaders(config)];
 }
+
+/** What clients are told of their verdict: name and value. */
+function headers({ headers: { tier, score } }: Config): [string, string][] {
+  return [
+    ...(tier ? [['X-Tier', '$tier'] as [string, string]] : []),
+    ...(score ? [['X-Score', '$score_known'] as [string, string]] : []),
+  ];
+}
+
+/** The directives that tell them. */
+export const verdictHeaders = (config: Config): string[] =>
+  headers(config).map(([name, value]) => `add_header ${name} ${value} always;`);

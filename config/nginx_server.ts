@@ -5,6 +5,7 @@ import { proxyPass } from './nginx_backend.ts';
 import { cacheDirectives } from './nginx_cache.ts';
 import { errorLog } from './nginx_log.ts';
 import { indent, type Place } from './nginx_place.ts';
+import { poolServer, retries } from './nginx_pool.ts';
 import { proxy } from './nginx_proxy.ts';
 import { redirect, redirects, tlsServers } from './nginx_tls.ts';
 import type { Config } from './schema.ts';
@@ -65,6 +66,7 @@ const site = (config: Config, place: Place): string[] => [
   ...verdict(config),
   ...siteGate(config),
   ...deniedLocation(config),
+  ...poolServer(config),
   "# Blocks and no require(): a file's name, and a module's, would be looked up for every request.",
   'access_by_lua_block { package.loaded["scoregate.gateway"].access() }',
   'log_by_lua_block { package.loaded["scoregate.gateway"].log() }',
@@ -99,6 +101,7 @@ function location(name: string, config: Config, place: Place, index: number): st
     ...pathGate(config, index),
     ...proxyPass(config, place),
     ...proxy(config),
+    ...retries(config),
     ...cacheDirectives(config, index),
   ];
   return `location ${name} {\n${indent(lines.join('\n'))}\n}`;

@@ -47,10 +47,10 @@ test('where a tier retries on statuses Lua picks for all: nginx has one list of 
 });
 
 test('weights, limits, states and backups are written for nginx as it knows them', () => {
-  const { tiers: found } = read(
+  const config = read(
     'backends: [{ address: "10.0.0.1:80", weight: 3, max_connections: 9 }, { address: "10.0.0.2:80", backup: true, weight: 4 }, { address: "10.0.0.3:80", state: drain }]',
   );
-  const servers = [...upstream(found, 0).matchAll(/server (.*) max_fails=2 fail_timeout=5s(.*);/g)];
+  const servers = [...upstream(config, 0).matchAll(/server (.*) max_fails=2 fail_timeout=5s(.*);/g)];
   assert.deepEqual(
     servers.map(([, first, rest]) => `${first}${rest}`),
     [

@@ -1,0 +1,34 @@
+/** What gateway.json says of pools (read by lua/scoregate/pool/pools.lua). */
+import { interchangeable, speaksTls, tlsName } from './backend.ts';
+import { anyLive, backendsOf, isLive, known, standIns } from './pool.ts';
+import type { Config, Tier } from './schema.ts';
+import { usualEjection, usualRetries } from './schema_pool.ts';
+
+/** One entry for each tier, in their order; undefined where nginx balances them all. */
+export function poolSettings(config: Config): object[] | undefined {
+  if (!anyLive(config)) return undefined;
+  return config.tiers.map((tier, i) => settings(config, tier, i));
+}
+
+function settings(config: Config, tier: Tier, index: number): object {
+  const { tiers } = config;
+  const { pool } = tier;
+  return {
+    name: tier.name,
+    live: isLive(tier, config),
+    balance: pool?.balance ?? 'round_robin',
+    backends: backendsOf(tier).map(({ address, ...rest }) => {
+      const { host, port, tls } = known(address);
+      return { spec: address, host: host === 'localhost' ? '127.0.0.1' : host, port, tls, ...rest };
+    }),
+    slow_start_ms: 1000 * (pool?.slow_start_s ?? 0),
+    health: pool?.health,
+    tls: speaksTls(tier) ? { name: tlsName(tier), verify: config.backend_tls.verify } : undefined,
+    ejection: pool?.ejection ?? usualEjection,
+    retries: pool?.retries ?? usualRetries,
+    queue: pool?.queue,
+    stand_ins: standIns(tiers, index)
+      .filter((other) => interchangeable(tier, other))
+      .map((other) => tiers.indexOf(other)),
+  };
+}

@@ -1,0 +1,157 @@
+-- The tiers' pools: what the configuration says of them, and which slots of the shared block they have.
+
+local ffi = require "ffi"
+local block = require "scoregate.pool.block"
+local clock = require "scoregate.clock"
+local hash = require "scoregate.pool.hash"
+local observations = require "scoregate.observations"
+
+local M = {}
+
+--- Settings of each tier's pool, by index from 0 (config/gateway_pools.ts); nil where nginx balances everything.
+M.settings = {}
+M.index = {}
+for i, pool in ipairs(observations.settings.pools or {}) do
+    M.settings[i - 1], M.index[pool.name] = pool, i - 1
+end
+
+local STATE = {}
+for k, name in pairs(block.STATES) do
+    STATE[name] = k
+end
+M.STATE = STATE
+
+--- Writes a text into a field of a slot, cut to its size.
+function M.write(field, text)
+    local size = math.min(#text, ffi.sizeof(field) - 1)
+    ffi.copy(field, text, size)
+    field[size] = 0
+end
+
+--- Calls `each(i, s)` for every slot of a tier that is not on its way out. Under the lock.
+function M.each(tier, each)
+    local name = M.settings[tier].name
+    for i = 0, block.SLOTS - 1 do
+        local s = block.slots[i]
+        if s.used == 1 and s.removed == 0 and ffi.string(s.tier) == name then
+            each(i, s)
+        end
+    end
+end
+
+--- The slots of a tier's backend, by what the configuration calls it: a name may have several. Under the lock.
+function M.find(tier, spec)
+    local found = {}
+    M.each(tier, function(i, s)
+        if ffi.string(s.spec) == spec then
+            found[#found + 1] = i
+        end
+    end)
+    return found
+end
+
+-- A slot that is on its way out and comes back is the same one: what it has under way still counts.
+local function leaving(tier, spec)
+    local name = M.settings[tier].name
+    for i = 0, block.SLOTS - 1 do
+        local s = block.slots[i]
+        if s.used == 1 and s.removed == 1 and ffi.string(s.tier) == name and ffi.string(s.spec) == spec then
+            return i
+        end
+    end
+    return nil
+end
+
+--- Gives a tier's backend a slot: its number, or nil when all are taken. Under the lock.
+function M.add(tier, backend, now)
+    local i = leaving(tier, backend.spec)
+    if not i then
+        i = block.free_slot()
+        if not i then
+            return nil
+        end
+        local s = block.slots[i]
+        M.write(s.tier, M.settings[tier].name)
+        M.write(s.spec, backend.spec)
+        M.write(s.address, backend.host)
+        s.port, s.tls = backend.port, backend.tls and 1 or 0
+    end
+    local s = block.slots[i]
+    s.removed, s.down, s.ejected_until, s.since = 0, 0, 0, now
+    return i
+end
+
+--- Sets what may be said of a slot. Under the lock.
+function M.set(s, backend)
+    s.weight, s.max_connections, s.backup = backend.weight, backend.max_connections, backend.backup and 1 or 0
+    local state = STATE[backend.state]
+    if s.state ~= block.UP and state == block.UP then
+        -- Whoever says that it is ready knows better than what happened before.
+        s.ejected_until, s.ejections, s.errors_row, s.fives_row, s.good, s.bad = 0, 0, 0, 0, 0, 0
+        s.since = clock.now()
+    end
+    s.state = state
+end
+
+-- Under the lock. Returns whether there was room for all.
+local function fit(tier, backends)
+    local wanted, before, room = {}, 0, true
+    M.each(tier, function() before = before + 1 end)
+    for _, backend in ipairs(backends) do
+        wanted[backend.spec] = true
+        local slots = M.find(tier, backend.spec)
+        if #slots == 0 then
+            -- The first ones have nothing to warm up beside.
+            slots[1] = M.add(tier, backend, before == 0 and 0 or clock.now())
+        end
+        room = room and #slots > 0
+        for _, i in ipairs(slots) do
+            M.set(block.slots[i], backend)
+            if not M.settings[tier].health then
+                block.slots[i].down = 0
+            end
+        end
+    end
+    M.each(tier, function(_, s)
+        if not wanted[ffi.string(s.spec)] then
+            s.removed = 1
+        end
+    end)
+    return room
+end
+
+--- Makes the slots of a tier those of `backends`: what stays keeps what is known of it.
+function M.fit(tier, backends)
+    block.lock()
+    local room = fit(tier, backends)
+    block.changed()
+    block.unlock()
+    if not room then
+        ngx.log(ngx.ERR, "there is room for ", block.SLOTS, " backends in all; those beyond are left out")
+    end
+end
+
+local views, version = {}, nil
+
+local function look()
+    version = block.pools.version
+    for tier = 0, #M.settings do
+        local view = { settings = M.settings[tier], counts = block.pools.tiers[tier], entries = {} }
+        M.each(tier, function(i, s)
+            local address = ffi.string(s.address)
+            view.entries[#view.entries + 1] = { tier = tier, slot = i, s = s, born = s.born, address = address,
+                port = s.port, spec = ffi.string(s.spec), key = hash.key(address .. ":" .. s.port) }
+        end)
+        views[tier] = view
+    end
+end
+
+--- The pool of a tier as it is now: {settings, counts, entries}. Under the lock.
+function M.view(tier)
+    if version ~= block.pools.version then
+        look()
+    end
+    return views[tier]
+end
+
+return M
