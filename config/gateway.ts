@@ -28,7 +28,7 @@ export function gatewayJson(config: Config, place: Place): string {
     observations_file: join(root, 'config/observations.json'),
     workers: place.workers,
     pins: pinsNetworks(config),
-    pools: poolSettings(config),
+    ...poolSettings(config, place),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }

@@ -1,14 +1,23 @@
 /** What gateway.json says of pools (read by lua/scoregate/pool/pools.lua). */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { interchangeable, speaksTls, tlsName } from './backend.ts';
+import type { Place } from './nginx_place.ts';
 import { anyLive, backendsOf, isLive, known, standIns } from './pool.ts';
 import type { Config, Tier } from './schema.ts';
 import { usualEjection, usualRetries } from './schema_pool.ts';
 
-/** One entry for each tier, in their order; undefined where nginx balances them all. */
-export function poolSettings(config: Config): object[] | undefined {
-  if (!anyLive(config)) return undefined;
-  return config.tiers.map((tier, i) => settings(config, tier, i));
+/** `pools`, with an entry for each tier, in their order, and where live changes are kept; {} where nginx balances all. */
+export function poolSettings(config: Config, place: Place): object {
+  if (!anyLive(config)) return {};
+  return {
+    pools: config.tiers.map((tier, i) => settings(config, tier, i)),
+    pools_overlay: join(place.run, POOLS_FOLDER, 'changes.json'),
+  };
 }
+
+/** The folder for live changes, within the one of nginx: its workers write there. */
+export const POOLS_FOLDER = 'pools';
 
 function settings(config: Config, tier: Tier, index: number): object {
   const { tiers } = config;
@@ -16,6 +25,9 @@ function settings(config: Config, tier: Tier, index: number): object {
   return {
     name: tier.name,
     live: isLive(tier, config),
+    hash: createHash('sha256')
+      .update(JSON.stringify(backendsOf(tier)))
+      .digest('hex'),
     balance: pool?.balance ?? 'round_robin',
     backends: backendsOf(tier).map(({ address, ...rest }) => {
       const { host, port, tls } = known(address);

@@ -72,6 +72,7 @@ local function status()
         mode = settings.mode, requests = by_tier, clients = shared.count[1], newcomers = shared.count[0],
         breaker = shared.breaker_open == 1 and "open" or "closed", generation = shared.generation,
         unreported_hits = shared.unreported_hits, workers = ngx.worker.count(),
+        pools = settings.pools and require("scoregate.pool.status").read(),
     }) .. "\n"
 end
 

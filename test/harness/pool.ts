@@ -1,4 +1,6 @@
 /** A gateway whose tier `standard` has a pool of backends that a test decides over. */
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import { startGateway, type Gateway } from './gateway.ts';
 import { Origin, type OriginAnswer } from './origin.ts';
 
@@ -43,6 +45,8 @@ export class PoolStand {
       noScorer: true,
       config: { access, tiers, ...config },
     });
+    // The workers of a test's nginx are nobody's; those of npm start have a user, whose folder this is.
+    chmodSync(join(this.gateway.run, 'pools'), 0o777);
     return this;
   }
 

@@ -94,3 +94,19 @@ test('a backend gets no more requests at a time than its max_connections; what i
   await sleep(1500);
   assert.deepEqual(await stand.share(10), { 0: 10 });
 });
+
+test('requests wait in line for a backend that is full, and get 503 when that takes too long', async () => {
+  const pool = { queue: { size: 10, wait_ms: 1000 } };
+  await stand.configure(stand.tiers(pool, (i) => (i === 0 ? { max_connections: 2 } : { state: 'drain' })));
+  const [first] = stand.origins;
+  assert.ok(first);
+  first.most = 0;
+  stand.answer(0, { ms: 50 });
+  assert.deepEqual(await stand.share(30, 10), { 0: 30 });
+  assert.equal(first.most, 2);
+  stand.answer(0, { ms: 1600 });
+  const counts = await stand.share(8, 8);
+  assert.deepEqual(counts, { 0: 2, 503: 6 });
+  stand.answer(0, {});
+  assert.deepEqual(await stand.share(10, 2), { 0: 10 });
+});

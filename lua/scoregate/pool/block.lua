@@ -43,7 +43,7 @@ typedef struct {
 
 typedef struct {
     uint64_t lock[8];
-    double version, serial, swept, checker_until;
+    double version, serial, swept, checker_until, changing_until;
     int32_t checker;
     scoregate_tier tiers[%d];
     scoregate_row rows[%d];

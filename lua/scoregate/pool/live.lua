@@ -3,7 +3,9 @@
 local attempt = require "scoregate.pool.attempt"
 local block = require "scoregate.pool.block"
 local health = require "scoregate.pool.health"
+local overlay = require "scoregate.pool.overlay"
 local pools = require "scoregate.pool.pools"
+local queue = require "scoregate.pool.queue"
 
 local M = {}
 
@@ -21,7 +23,12 @@ end
 local function init_worker()
     block.join()
     for tier, settings in pairs(pools.settings) do
-        pools.fit(tier, settings.backends)
+        local changed, outdated = overlay.read(settings)
+        pools.fit(tier, changed or settings.backends)
+        if outdated and ngx.worker.id() == 0 then
+            ngx.log(ngx.WARN, "the pool of tier ", settings.name,
+                " is another one in scoregate.yaml now: what npm run pool had changed in it is dropped")
+        end
     end
     health.start()
 end
@@ -30,6 +37,12 @@ end
 function M.join(gateway)
     gateway.init = after(gateway.init, init)
     gateway.init_worker = after(gateway.init_worker, init_worker)
+    for _, settings in pairs(pools.settings) do
+        if settings.queue then
+            gateway.access = after(gateway.access, queue.enter)
+            break
+        end
+    end
     gateway.log = after(attempt.ended, gateway.log)
 end
 

@@ -81,14 +81,27 @@ function M.add(tier, backend, now)
     return i
 end
 
+-- Whoever says that a backend is ready knows better than what happened before.
+local function forgive(s)
+    s.ejected_until, s.ejections, s.errors_row, s.fives_row, s.good, s.bad = 0, 0, 0, 0, 0, 0
+    s.since = clock.now()
+end
+
+--- Forgets what is held against a tier's backend.
+function M.forgive(tier, spec)
+    block.lock()
+    for _, i in ipairs(M.find(tier, spec)) do
+        forgive(block.slots[i])
+    end
+    block.unlock()
+end
+
 --- Sets what may be said of a slot. Under the lock.
 function M.set(s, backend)
     s.weight, s.max_connections, s.backup = backend.weight, backend.max_connections, backend.backup and 1 or 0
     local state = STATE[backend.state]
     if s.state ~= block.UP and state == block.UP then
-        -- Whoever says that it is ready knows better than what happened before.
-        s.ejected_until, s.ejections, s.errors_row, s.fives_row, s.good, s.bad = 0, 0, 0, 0, 0, 0
-        s.since = clock.now()
+        forgive(s)
     end
     s.state = state
 end
