@@ -1,29 +1,42 @@
-/**
- * The demo application, started once for each backend: it says which one answered. For replays and tests it obeys
- * three request headers: X-Demo-Status (100 < status < 600), X-Demo-Bytes (how long the body is, at most 10 MB) and
- * X-Demo-Delay (ms before it answers, at most 10,000). A real application has none of this.
- *
- *     node --import tsx backends/server.ts --port 8081 --name fast [--host 127.0.0.1] [--log]
- */
-import { parseArgs } from 'node:util';
+/** The demo application as a process, started once for each backend. docs/demo.md says what it answers. */
+import type { FastifyInstance } from 'fastify';
 import { backend } from './app.ts';
+import { openLog } from './log.ts';
+import { OptionError, parseOptions, USAGE } from './options.ts';
+import { readRates } from './rates.ts';
 
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string' },
-    host: { type: 'string', default: '127.0.0.1' },
-    name: { type: 'string', default: 'demo' },
-    log: { type: 'boolean', default: false },
-  },
+/** Below the 10 s after which Docker kills. `npm start` waits less: its gateway has finished all requests before. */
+const STOP_WITHIN_MS = 5000;
+
+await main().catch((error: Error) => {
+  console.error(`backends/server.ts: ${error.message}`);
+  process.exit(error instanceof OptionError ? 2 : 1);
 });
-const port = Number(values.port);
-if (!Number.isInteger(port) || port < 0 || port > 65535) {
-  console.error('backends/server.ts: --port N is needed, a number from 0 to 65535');
-  process.exit(2);
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === null) return console.log(USAGE);
+  const { name, port, host, log, logFile, secret, everyPath } = options;
+  const app = await backend({
+    name,
+    secret,
+    everyPath,
+    rates: readRates(options.rates),
+    log: openLog(name, { stdout: log, file: logFile }),
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop(app, name));
+  await app.listen({ port, host });
 }
 
-const app = backend({ name: values.name, log: values.log });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void app.close().then(() => process.exit(0)));
+/** Takes no new connection, closes idle ones, finishes what is under way, and after a while ends what is left. */
+async function stop(app: FastifyInstance, name: string): Promise<void> {
+  const timer = setTimeout(() => {
+    console.error(
+      `${name}: requests were under way for ${STOP_WITHIN_MS} ms after the end was asked for; cut off`,
+    );
+    app.server.closeAllConnections();
+  }, STOP_WITHIN_MS);
+  await app.close();
+  clearTimeout(timer);
+  process.exit(0);
 }
-await app.listen({ port, host: values.host });

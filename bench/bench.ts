@@ -12,6 +12,7 @@ import { memory } from './memory.ts';
 import { OptionError, parseOptions, USAGE, type Options, type Subject } from './options.ts';
 import { scorerAlone } from './scorer.ts';
 import { Stand } from './stand.ts';
+import { surroundings } from './surroundings.ts';
 import { table, type Row } from './table.ts';
 import { throughput } from './throughput.ts';
 import { stopWrk } from './wrk.ts';
@@ -25,6 +26,7 @@ interface Measurement {
 const MEASUREMENTS: Record<Subject, Measurement> = {
   throughput: { measure: throughput, needs: { wrk: 'wrk', haproxy: 'haproxy' } },
   instructions: { measure: instructions, needs: { valgrind: 'valgrind' } },
+  surroundings: { measure: surroundings, needs: { valgrind: 'valgrind' } },
   latency: { measure: latency, needs: { wrk: 'wrk', 'nghttp2-client': 'h2load' } },
   flood: { measure: floods, needs: {} },
   scorer: { measure: scorerAlone, needs: {} },

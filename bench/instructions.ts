@@ -21,10 +21,10 @@ import { row, whole, type Row } from './table.ts';
 
 const WARM = 500;
 const COUNTED = 4000;
-const CLIENTS = 50;
+export const CLIENTS = 50;
 /** Requests and their rate for what a report costs. */
 const PACED = 1500;
-const RATE = 500;
+export const RATE = 500;
 const SCORED = 'scoregate_clients_scored_total';
 
 type Proxy = 'scoregate' | 'plain' | 'minimal';
@@ -95,7 +95,7 @@ async function scoregate(stand: Stand, scorer: Part, headers: Headers): Promise<
  * Reports in the gateway's name that each client has just made 600 requests: known clients are in the tier slow, as at
  * 10 requests a second they would be anyway.
  */
-async function makeKnown(config: Config, folder: string): Promise<void> {
+export async function makeKnown(config: Config, folder: string): Promise<void> {
   const { gateway } = JSON.parse(readFileSync(join(folder, 'gateway.json'), 'utf8')) as { gateway: string };
   const clients = Array.from({ length: CLIENTS }, (_, k) => ({ ip: clientAddress(k), hits: [[0, 600]] }));
   const body = JSON.stringify({ sender: `${gateway}/bench/1`, seq: Date.now(), held: 0, clients });

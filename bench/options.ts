@@ -1,7 +1,15 @@
 /** The options of `npm run bench`. */
 import { parseArgs } from 'node:util';
 
-export const SUBJECTS = ['throughput', 'instructions', 'latency', 'flood', 'scorer', 'memory'] as const;
+export const SUBJECTS = [
+  'throughput',
+  'instructions',
+  'surroundings',
+  'latency',
+  'flood',
+  'scorer',
+  'memory',
+] as const;
 export type Subject = (typeof SUBJECTS)[number];
 
 export interface Options {

@@ -136,6 +136,9 @@ export const formatProblem: Record<string, (text: string) => string | null> = {
   path: pathProblem,
   backend: backendProblem,
   check_path: (text) => (/^\/[!-~]*$/.test(text) ? null : 'it begins with / and has no spaces'),
+  // RFC 9110, 5.6.2
+  header_name: (text) => (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text) ? null : 'that is not one'),
+  media_type: (text) => (/^[a-z]+\/[a-z0-9][a-z0-9.+-]*$/.test(text) ? null : 'that is not one'),
   host_name: (text) => (isIP(text) === 0 && endpoint(`${text}:443`) ? null : 'that is not a name'),
   redis: redisProblem,
   memory: memoryProblem,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { endpoint, type Endpoint } from './formats.ts';
 import { poolSettings } from './gateway_pools.ts';
 import { pinsNetworks } from './nginx_access.ts';
+import { logDetails } from './nginx_log.ts';
 import type { Place } from './nginx_place.ts';
 import { root } from './paths.ts';
 import type { Config } from './schema.ts';
@@ -29,6 +30,7 @@ export function gatewayJson(config: Config, place: Place): string {
     workers: place.workers,
     pins: pinsNetworks(config),
     ...poolSettings(config, place),
+    log: logDetails(config, place),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }

@@ -9,7 +9,8 @@ import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
 import { backendMaps, checkTrust } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
-import { errorLog, logFormat, logs } from './nginx_log.ts';
+import { compression } from './nginx_compression.ts';
+import { errorLog, logFormat, logs, logsDetails } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
 import { upstream } from './nginx_pool.ts';
 import { forwarded, realip, scoreHeader } from './nginx_proxy.ts';
@@ -32,6 +33,7 @@ export function nginxConf(config: Config, place: Place): string {
     backendMaps(config),
     cacheZone(config, place),
     tlsSettings(config),
+    compression(config),
     logFormat(config, place),
     logs(config, place),
   ];
@@ -88,6 +90,9 @@ function lua(config: Config, place: Place): string {
   for (const path of [root, ...place.luaFolders]) quoted(path);
   const paths = [join(root, 'lua'), ...place.luaFolders].map((folder) => `${folder}/?.lua`);
   const initPaths = place.luaFolders.map((folder) => `${folder}/?/init.lua`);
+  const more = [...(caches(config) ? ['cache'] : []), ...(logsDetails(config) ? ['details'] : [])].map(
+    (module) => ` require("scoregate.${module}")`,
+  );
   const libraries = place.luaLibraries === null ? '' : `\nlua_package_cpath "${place.luaLibraries}/?.so;;";`;
   return `lua_package_path "${[...paths, ...initPaths].join(';')};;";${libraries}
 lua_code_cache on;
@@ -98,6 +103,6 @@ lua_socket_log_errors off;
 # Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind: of about
 # 200,000 clients, when limits are changed while the scorer is down. Of one size always: nginx would begin a new one.
 lua_shared_dict scoregate 32m;
-init_by_lua_block { require("scoregate.gateway").init()${caches(config) ? ' require("scoregate.cache")' : ''} }
+init_by_lua_block { require("scoregate.gateway").init()${more.join('')} }
 init_worker_by_lua_block { require("scoregate.gateway").init_worker() }`;
 }

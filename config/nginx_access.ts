@@ -2,6 +2,7 @@
  * The access lists' part of nginx.conf. nginx's geo is a radix tree: a look-up takes as long for 10,000 networks as
  * for ten, and the longest prefix wins. The address is the client's, as trusted proxies tell it.
  */
+import { loggedPhases } from './nginx_lua.ts';
 import { indent } from './nginx_place.ts';
 import type { Config } from './schema.ts';
 import type { PathAccess } from './schema_access.ts';
@@ -53,14 +54,15 @@ export function pathGate({ paths }: Config, index: number): string[] {
  * Where denied requests end. They are logged, and that is all: a list is a decision that has been made, and a flood
  * from a denied network must cost neither the table of clients nor the scorer anything.
  */
-export function deniedLocation({ access, paths }: Config): string[] {
+export function deniedLocation(config: Config): string[] {
+  const { access, paths } = config;
   if (!denies(access) && !paths.some((path) => path.access && denies(path.access))) return [];
   return [
     'error_page 403 @denied;',
     'location @denied {',
     '  set $tier "";',
     '  set $origin denied;',
-    '  log_by_lua_block { return }',
+    ...loggedPhases(config).map((line) => `  ${line}`),
     '  return 403;',
     '}',
   ];

@@ -85,29 +85,30 @@ map $upstream_http_content_type $cache_refused${suffix} {
 }`;
 }
 
+/** The variables of a location with a cache: whom its entries are for, and that an answer is not kept. */
+const variables = ({ cookies }: Cached): [who: string, refused: string] =>
+  cookies ? ['cache_anybody', 'cache_refused_anybody'] : ['cache_who', 'cache_refused'];
+
+/** The variable that says that an answer is not kept in the location with that index; null without a cache. */
+export function refusedVariable(config: Config, index: number): string | null {
+  const one = cached(config, index);
+  return one && variables(one)[1];
+}
+
 /** The directives of the location with that index. */
 export function cacheDirectives(config: Config, index: number): string[] {
   const one = cached(config, index);
   if (!one) return [];
-  const [who, refused] = one.cookies
-    ? ['$cache_anybody', '$cache_refused_anybody']
-    : ['$cache_who', '$cache_refused'];
-  const lua = (phase: string, calls: string): string => `${phase}_by_lua_block { ${calls} }`;
-  const gateway = 'package.loaded["scoregate.gateway"]';
-  const cache = 'package.loaded["scoregate.cache"]';
+  const [who, refused] = variables(one);
   return [
     'set $cache_skip "";',
-    `set $cache_for ${who};`,
-    lua('access', `${gateway}.access() ${cache}.look()`),
-    lua('header_filter', `${cache}.head()`),
-    lua('body_filter', `${cache}.body()`),
-    lua('log', `${gateway}.log() ${cache}.learn("${refused.slice(1)}")`),
+    `set $cache_for $${who};`,
     'proxy_cache cache;',
     // The host and the scheme as the backend is told them, and what else it may make links of.
-    `proxy_cache_key "$tier ${who} $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
+    `proxy_cache_key "$tier $${who} $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
     ...(one.ttl_s > 0 ? [`proxy_cache_valid 200 203 300 301 308 404 410 ${one.ttl_s}s;`] : []),
-    `proxy_cache_bypass $http_upgrade $cache_skip;`,
-    `proxy_no_cache $http_upgrade ${refused};`,
+    'proxy_cache_bypass $http_upgrade $cache_skip;',
+    `proxy_no_cache $http_upgrade $${refused};`,
     'proxy_cache_lock on;',
     'proxy_cache_revalidate on;',
     ...stale(config.cache.stale),

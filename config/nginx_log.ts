@@ -1,4 +1,4 @@
-/** The access log's part of nginx.conf: one JSON object a line. */
+/** The access log's part of nginx.conf: one JSON object a line, or the combined log format. */
 import { caches } from './nginx_cache.ts';
 import { quoted, type Place } from './nginx_place.ts';
 import { configuredPath } from './paths.ts';
@@ -33,9 +33,25 @@ const fields = (config: Config, place: Place): string[] => [
   '"user_agent":"$http_user_agent"',
 ];
 
+/** Whether lines hold what only Lua can put there: headers, bodies (lua/scoregate/details.lua). */
+export const logsDetails = ({ logs }: Config): boolean => logs.headers || logs.body_bytes > 0;
+
+/** The fields as JSON with nginx's variables in it, less the braces. */
+const template = (config: Config, place: Place): string => fields(config, place).join(',');
+
 /** The format of a line. */
 export function logFormat(config: Config, place: Place): string {
-  return `log_format scoregate escape=json '{${fields(config, place).join(',')}}';`;
+  if (config.logs.format === 'combined') return ''; // nginx has that one
+  if (logsDetails(config)) return "log_format scoregate escape=none '$log_line';";
+  return `log_format scoregate escape=json '{${template(config, place)}}';`;
+}
+
+/** What Lua must know to make the lines; null where nginx makes them. */
+export function logDetails(config: Config, place: Place) {
+  if (!logsDetails(config)) return null;
+  const { headers, masked, body_bytes } = config.logs;
+  const names = masked.map((name) => name.toLowerCase());
+  return { template: template(config, place), headers, masked: names, body_bytes };
 }
 
 /** The directive for the error log of the configuration. */
@@ -49,5 +65,6 @@ export function logs(config: Config, place: Place): string {
   const file = config.logs.access === 'off' ? [] : [quoted(configuredPath(config.logs.access, place.run))];
   const targets = [...file, ...(config.logs.stdout && place.stdout ? ['/dev/stdout'] : [])];
   if (targets.length === 0) return 'access_log off;';
-  return targets.map((target) => `access_log ${target} scoregate buffer=64k flush=1s;`).join('\n');
+  const name = config.logs.format === 'combined' ? 'combined' : 'scoregate';
+  return targets.map((target) => `access_log ${target} ${name} buffer=64k flush=1s;`).join('\n');
 }

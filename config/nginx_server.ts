@@ -2,8 +2,9 @@
 import { isIP } from 'node:net';
 import { deniedLocation, pathGate, siteGate } from './nginx_access.ts';
 import { proxyPass } from './nginx_backend.ts';
-import { cacheDirectives } from './nginx_cache.ts';
-import { errorLog } from './nginx_log.ts';
+import { cacheDirectives, refusedVariable } from './nginx_cache.ts';
+import { errorLog, logsDetails } from './nginx_log.ts';
+import { countedPhases, loggedPhases } from './nginx_lua.ts';
 import { indent, type Place } from './nginx_place.ts';
 import { poolServer, retries } from './nginx_pool.ts';
 import { proxy } from './nginx_proxy.ts';
@@ -18,7 +19,9 @@ function verdict(config: Config): string[] {
     'set $origin leased;',
     'set $wait_ms 0;',
   ];
-  return config.mode === 'observe' ? [...set, 'set $tier_would "";'] : set;
+  if (config.mode === 'observe') set.push('set $tier_would "";');
+  if (logsDetails(config)) set.push('set $log_line "";');
+  return set;
 }
 
 function listen(config: Config, port: number, more: readonly string[]): string {
@@ -58,6 +61,7 @@ const onlyRedirect = (config: Config): string[] => [
   'set $origin redirected;',
   ...siteGate(config),
   ...deniedLocation(config),
+  ...loggedPhases(config),
   redirect(config),
 ];
 
@@ -67,9 +71,7 @@ const site = (config: Config, place: Place): string[] => [
   ...siteGate(config),
   ...deniedLocation(config),
   ...poolServer(config),
-  "# Blocks and no require(): a file's name, and a module's, would be looked up for every request.",
-  'access_by_lua_block { package.loaded["scoregate.gateway"].access() }',
-  'log_by_lua_block { package.loaded["scoregate.gateway"].log() }',
+  ...countedPhases(config, null),
   ...locations(config, place),
 ];
 
@@ -95,6 +97,7 @@ function exact(config: Config, place: Place): string[] {
 
 /** `index` is of the path of the configuration whose settings hold here; -1 for none. */
 function location(name: string, config: Config, place: Place, index: number): string {
+  const refused = refusedVariable(config, index);
   const lines = [
     '# What goes wrong with single requests is for the file only; standard error says what happened once.',
     errorLog(config, place),
@@ -102,6 +105,7 @@ function location(name: string, config: Config, place: Place, index: number): st
     ...proxyPass(config, place),
     ...proxy(config),
     ...retries(config),
+    ...(refused === null ? [] : countedPhases(config, refused)),
     ...cacheDirectives(config, index),
   ];
   return `location ${name} {\n${indent(lines.join('\n'))}\n}`;

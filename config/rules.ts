@@ -21,6 +21,7 @@ export function rules(config: Config): Problem[] {
     ...ports(config),
     ...proxyProtocol(config),
     ...accessRules(config),
+    ...logDetails(config),
   ];
 }
 
@@ -72,6 +73,15 @@ function proxyProtocol(config: Config): Problem[] {
   if (!config.listen.proxy_protocol || config.trusted_proxies.length > 0) return [];
   const text = 'no trusted proxy is named, so no address from the PROXY protocol would be believed';
   return [{ path: ['listen', 'proxy_protocol'], text: `${text}; list the load balancer in trusted_proxies` }];
+}
+
+function logDetails({ logs }: Config): Problem[] {
+  if (logs.format === 'json') return [];
+  const text = 'there is no place for it in the combined log format; use format: json';
+  return [
+    ...(logs.headers ? [{ path: ['logs', 'headers'], text }] : []),
+    ...(logs.body_bytes > 0 ? [{ path: ['logs', 'body_bytes'], text }] : []),
+  ];
 }
 
 interface Listener {

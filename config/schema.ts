@@ -7,6 +7,8 @@
 import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
 import { cacheSchema } from './schema_cache.ts';
+import { compressionSchema } from './schema_compression.ts';
+import { logsSchema } from './schema_logs.ts';
 import { pathsSchema } from './schema_paths.ts';
 import { backendAddress, poolSchema } from './schema_pool.ts';
 import { backendTlsSchema, tlsSchema } from './schema_tls.ts';
@@ -132,29 +134,6 @@ const headersSchema = Type.Object(
   { ...closed, default: {}, title: 'a group of keys', examples: [{ tier: true, score: false }] },
 );
 
-const logsSchema = Type.Object(
-  {
-    access: Type.String({
-      default: 'run/access.log',
-      minLength: 1,
-      title: 'a file name, or off',
-      examples: ['run/access.log'],
-      description: 'The access log, one JSON object a line; off for none. run/… is in the run folder.',
-      variable: 'SCOREGATE_LOGS_ACCESS',
-    }),
-    error: Type.String({
-      default: 'run/error.log',
-      minLength: 1,
-      title: 'a file name, or stderr',
-      examples: ['run/error.log'],
-      description: "The gateway's error log; stderr for standard error only.",
-      variable: 'SCOREGATE_LOGS_ERROR',
-    }),
-    stdout: flag(true, 'Write the access log to standard output too.', { variable: 'SCOREGATE_LOGS_STDOUT' }),
-  },
-  { ...closed, default: {}, title: 'a group of keys', examples: [{ stdout: true }] },
-);
-
 const demoTiers = [
   { name: 'fast', backends: ['127.0.0.1:8081'] },
   { name: 'standard', backends: ['127.0.0.1:8082'] },
@@ -213,6 +192,7 @@ export const configSchema = Type.Object(
     ),
     access: accessSchema,
     cache: cacheSchema,
+    compression: compressionSchema,
     tls: tlsSchema,
     backend_tls: backendTlsSchema,
     paths: pathsSchema,

@@ -68,6 +68,12 @@ export function makeSecret(run: string, user: User | null): void {
   if (user) chownSync(path, user.uid, user.gid);
 }
 
+/** Makes a folder for what the processes' user writes. One that is there already keeps its owner. */
+export function makeFolder(path: string, user: User | null): void {
+  const made = mkdirSync(path, { recursive: true });
+  if (made !== undefined && user) chownSync(path, user.uid, user.gid);
+}
+
 /** What came of a reload. */
 export interface Answer {
   ok: boolean;

@@ -4,9 +4,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { backendsOf, known } from '../config/pool.ts';
-import { endpoint, isLoopback, redisAddress } from '../config/formats.ts';
+import { endpoint, isLoopback, redisAddress, type Endpoint } from '../config/formats.ts';
 import { hasTls } from '../config/nginx_tls.ts';
-import { root } from '../config/paths.ts';
+import { configuredPath, root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { atLeast, findRedis, type Nginx } from './find.mjs';
 import { accepts, reachable, type Listener } from './ports.ts';
@@ -71,7 +71,7 @@ export function redisPart(config: Config, { run, user }: Surroundings): PartSpec
 }
 
 /** The demo application, once for each distinct backend address on loopback. */
-export function backendParts(config: Config): PartSpec[] {
+export function backendParts(config: Config, run: string): PartSpec[] {
   if (!config.demo_backends) return [];
   const names = new Map<string, string>();
   for (const tier of config.tiers) {
@@ -84,16 +84,26 @@ export function backendParts(config: Config): PartSpec[] {
   return [...names].flatMap(([backend, name]) => {
     const at = known(backend);
     // The demo application speaks no TLS.
-    return !at.tls && isLoopback(at.host) ? [backendPart(name, at.host, at.port)] : [];
+    return !at.tls && isLoopback(at.host) ? [backendPart(name, at, logOptions(config, run, name))] : [];
   });
 }
 
-function backendPart(name: string, host: string, port: number): PartSpec {
+/** The folder of the demo backends' logs; null for none. */
+export const backendLogs = ({ logs }: Config, run: string): string | null =>
+  logs.backends === 'off' ? null : configuredPath(logs.backends, run);
+
+function logOptions(config: Config, run: string, name: string): string[] {
+  const folder = backendLogs(config, run);
+  const file = folder === null ? [] : ['--log-file', join(folder, `${name}.log`)];
+  return [...(config.logs.backends_stdout ? ['--log'] : []), ...file];
+}
+
+function backendPart(name: string, { host, port }: Endpoint, more: readonly string[]): PartSpec {
   const address = ['--port', String(port), '--host', host, '--name', name];
   return {
     name: `backend ${name}`,
     command: process.execPath,
-    args: [...node, join(root, 'backends/server.ts'), ...address],
+    args: [...node, join(root, 'backends/server.ts'), ...address, ...more],
     unprivileged: true,
     listens: [{ name: `backend ${name}`, key: 'tiers', host, port }],
     ready: () => healthy(host, port),

@@ -12,9 +12,10 @@ import { reachable } from './ports.ts';
 export function summary(config: Config, { run, nginx }: Surroundings, seconds: number): string {
   const gateway = url(config.listen.address, config.listen.port);
   const demo = new Set(
-    backendParts(config).flatMap((part) => part.listens.map((at) => `${at.host}:${at.port}`)),
+    backendParts(config, run).flatMap((part) => part.listens.map((at) => `${at.host}:${at.port}`)),
   );
   const kind = `${nginx.openresty ? 'OpenResty' : 'nginx'} ${nginx.version.join('.')} with Lua`;
+  const nodes = demo.size === 0 || config.logs.backends === 'off' ? [] : [config.logs.backends];
   const rows = [
     ['gateway', gateway, kind],
     ...certificates(config, run),
@@ -26,7 +27,7 @@ export function summary(config: Config, { run, nginx }: Surroundings, seconds: n
       const demos = backends.some((backend) => demo.has(backend));
       return [`tier ${tier.name}`, backends.join(', '), demos ? 'demo application' : ''];
     }),
-    ['logs', [config.logs.access, config.logs.error].map((log) => shown(log, run)).join(', '), ''],
+    ['logs', [config.logs.access, config.logs.error, ...nodes].map((log) => shown(log, run)).join(', '), ''],
   ];
   const widths = [0, 1].map((i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
   const lines = rows.map((row) =>

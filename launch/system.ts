@@ -5,7 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { render } from '../config/render.ts';
 import { root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
-import { backendParts, gatewayPart, redisPart, scorerPart, writeEffectiveConfig } from './parts.ts';
+import { makeFolder } from './folder.ts';
+import {
+  backendLogs,
+  backendParts,
+  gatewayPart,
+  redisPart,
+  scorerPart,
+  writeEffectiveConfig,
+} from './parts.ts';
 import type { PartSpec, Surroundings } from './parts.ts';
 import { portProblem } from './ports.ts';
 import { canOpenStdout } from './say.ts';
@@ -43,7 +51,7 @@ export class System {
     this.#scorerSettings = scorerSettings(config);
     const redis = redisPart(config, surroundings);
     if (redis) await (this.#redis = this.#part(redis)).start();
-    this.#backends = backendParts(config).map((spec) => this.#part(spec));
+    this.#backends = this.#backendParts(config);
     this.#scorer = this.#part(scorerPart(config, surroundings));
     await Promise.all([this.#scorer, ...this.#backends].map((part) => part.start()));
     this.#gateway = this.#part(gatewayPart(config, surroundings));
@@ -103,17 +111,24 @@ export class System {
     writeEffectiveConfig(config, run, user);
   }
 
+  /** The backends that a configuration asks for, but for those at a place that is taken; not started yet. */
+  #backendParts(config: Config, taken = new Set<string>()): Part[] {
+    const { run, user } = this.surroundings;
+    const specs = backendParts(config, run).filter((spec) => !taken.has(place(spec)));
+    const logs = backendLogs(config, run);
+    if (logs !== null && specs.length > 0) makeFolder(logs, user);
+    return specs.map((spec) => this.#part(spec));
+  }
+
   async #addBackends(next: Config): Promise<Part[]> {
-    const have = new Set(this.#backends.map((part) => place(part.spec)));
-    const added = backendParts(next).filter((spec) => !have.has(place(spec)));
-    const parts = added.map((spec) => this.#part(spec));
+    const parts = this.#backendParts(next, new Set(this.#backends.map((part) => place(part.spec))));
     await Promise.all(parts.map((part) => part.start()));
     return parts;
   }
 
   /** Ends backends that the new configuration has no more, once nginx's old workers had time to finish. */
   async #dropBackends(next: Config): Promise<void> {
-    const wanted = new Set(backendParts(next).map(place));
+    const wanted = new Set(backendParts(next, this.surroundings.run).map(place));
     const gone = this.#backends.filter((part) => !wanted.has(place(part.spec)));
     this.#backends = this.#backends.filter((part) => wanted.has(place(part.spec)));
     if (gone.length === 0) return;
@@ -185,7 +200,7 @@ function allParts(config: Config, surroundings: Surroundings): PartSpec[] {
   const redis = redisPart(config, surroundings);
   const others = [
     scorerPart(config, surroundings),
-    ...backendParts(config),
+    ...backendParts(config, surroundings.run),
     gatewayPart(config, surroundings),
   ];
   return redis ? [redis, ...others] : others;

@@ -1,15 +1,21 @@
 /**
- * How much more a client may do before its score could reach the next line: the questions that search() answers with
- * the model itself. The mix of requests staying as it is (hits), every answer being an error (errors), every request
- * showing every sign (signs).
+ * How much more a client may do before its score could reach the next line, found with the model itself: the mix of
+ * requests staying as it is (hits), every answer being an error (errors), every request showing every sign that does
+ * not end the lease at once (signs).
  */
-import { features } from './features.ts';
+import { featuresOf } from './features.ts';
+import { SIGNS } from './observations.ts';
 import { search, type Question, type Scores } from './search.ts';
-import { hitsOf, moreErrors, moreHits, moreSigns, type Window } from './window.ts';
+import { WIDTH, plusErrors, plusHits, plusSigns, signsIn, sumsOf, type Sums } from './sums.ts';
+import { hitsOf, type Window } from './window.ts';
 
 /** The longest lease. */
 export const MOST = 1024;
 export const TTL_MS = 60_000;
+/** Every sign, one bit each in the vocabulary's order. */
+export const ALL_SIGNS = 2 ** SIGNS.length - 1;
+/** New signs are harmless together if a client may show all of them this often and stay below the line. */
+const TOGETHER = 2;
 
 export interface Lease {
   /** Most further hits that surely stay in this tier, 0…1024. */
@@ -17,19 +23,43 @@ export interface Lease {
   /** Fewest further error answers, and fewest further requests with a sign, that could leave it, 1…1024. */
   errors: number;
   signs: number;
+  /** Bits of the signs that `signs` is about: those in the window, and new ones that change little. Any other ends it. */
+  harmless: number;
   /** How long that holds, 1…60,000. */
   ttl_ms: number;
 }
 
 /** For clients of whom nothing can change the tier: pinned, or in the worst one. */
-export const longest = (): Lease => ({ hits: MOST, errors: MOST, signs: MOST, ttl_ms: TTL_MS });
+export const longest = (): Lease => ({
+  hits: MOST,
+  errors: MOST,
+  signs: MOST,
+  harmless: ALL_SIGNS,
+  ttl_ms: TTL_MS,
+});
 /** For a model that is not monotone: ask at every step. */
-export const shortest = (): Lease => ({ hits: 1, errors: 1, signs: 1, ttl_ms: TTL_MS });
+export const shortest = (): Lease => ({ hits: 1, errors: 1, signs: 1, harmless: 0, ttl_ms: TTL_MS });
 
-type More = (window: Window, n: number) => Window;
+/** A client below a line: the score at which the next tier begins. */
+export interface Below {
+  window: Window;
+  line: number;
+  /** For whoever knows the tier's hold. */
+  ttl_ms: number;
+}
 
-const ask = (window: Window, names: readonly string[], line: number, more: More, to: number): Question => ({
-  fill: (n, rows, at) => void features(more(window, n), names, rows, at),
+type More = (sums: Sums, n: number, into: Sums, signs: number) => Sums;
+const scratch = new Float64Array(WIDTH);
+
+const ask = (
+  sums: Sums,
+  names: readonly string[],
+  line: number,
+  more: More,
+  to: number,
+  signs = 0,
+): Question => ({
+  fill: (n, rows, at) => void featuresOf(more(sums, n, scratch, signs), names, rows, at),
   line,
   below: true,
   from: 0,
@@ -39,52 +69,88 @@ const ask = (window: Window, names: readonly string[], line: number, more: More,
 /** Whether a model sees hits alone: then errors and signs are hits, and there is nothing more to ask. */
 export const hitsOnly = (names: readonly string[]): boolean => names.every((name) => name === 'requests_60s');
 
-/** @param line the score at which the next tier begins; the window's own score is below it */
-export function hitsQuestion(window: Window, names: readonly string[], line: number): Question {
-  const question = ask(window, names, line, moreHits, MOST + 1);
+/** How many more hits? */
+export function hitsQuestion({ window, line }: Below, names: readonly string[]): Question {
+  const question = ask(sumsOf(window), names, line, plusHits, MOST + 1);
   if (!hitsOnly(names)) return question;
   const hits = hitsOf(window);
   return { ...question, fill: (n, rows, at) => void rows.fill(hits + n, at, at + names.length) };
 }
 
 /**
- * Requests that are errors or show signs are hits too, so they cannot take longer to reach the line than hits alone:
- * the answer to that question bounds these two.
+ * How many more errors, and requests with signs? They are hits too, so they cannot take longer to reach the line than
+ * hits alone: the answer to that question bounds these two.
  */
 export function worseQuestions(
-  window: Window,
+  { window, line }: Below,
   names: readonly string[],
-  line: number,
   hits: number,
+  harmless: number,
 ): [Question, Question] {
-  return [ask(window, names, line, moreErrors, hits + 1), ask(window, names, line, moreSigns, hits + 1)];
+  const sums = sumsOf(window);
+  return [
+    ask(sums, names, line, plusErrors, hits + 1, harmless),
+    ask(sums, names, line, plusSigns, hits + 1, harmless),
+  ];
 }
 
-/** Leases of clients below a line, each found with the model; `ttl_ms` is for whoever knows the tier's hold. */
-export async function leases(
-  model: Scores,
-  clients: readonly { window: Window; line: number; ttl_ms: number }[],
-): Promise<Lease[]> {
+/** The signs that do not end each client's lease at once: those in its window, and as many new ones as change little. */
+export async function harmlessOf(model: Scores, clients: readonly Below[]): Promise<number[]> {
+  const width = model.features.length;
+  const all = clients.map(({ window }) => sumsOf(window));
+  const rows = new Float64Array(clients.length * SIGNS.length * width);
+  all.forEach((sums, k) => {
+    const shown = signsIn(sums);
+    SIGNS.forEach((_, s) => {
+      plusSigns(sums, 1, scratch, shown | (1 << s));
+      featuresOf(scratch, model.features, rows, (k * SIGNS.length + s) * width);
+    });
+  });
+  const scores = await model.score(rows, clients.length * SIGNS.length);
+  // The least of them first; how many of these may come together?
+  const sets = all.map((sums, k) => {
+    const of = (s: number): number => scores[k * SIGNS.length + s] as number;
+    const shown = signsIn(sums);
+    const fresh = [...SIGNS.keys()].filter((s) => (shown & (1 << s)) === 0).sort((a, b) => of(a) - of(b));
+    const first = [shown];
+    for (const s of fresh) first.push((first[first.length - 1] as number) | (1 << s));
+    return first;
+  });
+  const found = await search(
+    model,
+    clients.map(({ line }, k) => {
+      const [sums, first] = [all[k] as Sums, sets[k] as number[]];
+      const more: More = (_, n, into) => plusSigns(sums, TOGETHER, into, first[n] as number);
+      return ask(sums, model.features, line, more, first.length);
+    }),
+  );
+  return found.map((n, k) => (sets[k] as number[])[n] as number);
+}
+
+/** Leases of clients below a line, each found with the model. */
+export async function leases(model: Scores, clients: readonly Below[]): Promise<Lease[]> {
   const names = model.features;
   const hits = await search(
     model,
-    clients.map(({ window, line }) => hitsQuestion(window, names, line)),
+    clients.map((client) => hitsQuestion(client, names)),
   );
-  const worse = hitsOnly(names)
-    ? hits.flatMap((n) => [n, n])
-    : await search(
-        model,
-        clients.flatMap(({ window, line }, k) => worseQuestions(window, names, line, hits[k] as number)),
-      );
-  return clients.map(({ ttl_ms }, k) =>
-    lease(hits[k] as number, worse[2 * k] as number, worse[2 * k + 1] as number, ttl_ms),
+  const fewest = (n: number | undefined): number => Math.min(MOST, (n as number) + 1);
+  const lease = (
+    k: number,
+    errors: number | undefined,
+    signs: number | undefined,
+    harmless: number,
+  ): Lease => ({
+    ...{ hits: hits[k] as number, errors: fewest(errors), signs: fewest(signs), harmless },
+    ttl_ms: clampTtl((clients[k] as Below).ttl_ms),
+  });
+  if (hitsOnly(names)) return hits.map((n, k) => lease(k, n, n, ALL_SIGNS));
+  const harmless = await harmlessOf(model, clients);
+  const worse = await search(
+    model,
+    clients.flatMap((client, k) => worseQuestions(client, names, hits[k] as number, harmless[k] as number)),
   );
-}
-
-/** @param hits the answer to hitsQuestion; errors and signs: those to worseQuestions */
-function lease(hits: number, errors: number, signs: number, ttlMs: number): Lease {
-  const fewest = (n: number): number => Math.min(MOST, n + 1);
-  return { hits, errors: fewest(errors), signs: fewest(signs), ttl_ms: clampTtl(ttlMs) };
+  return hits.map((_, k) => lease(k, worse[2 * k], worse[2 * k + 1], harmless[k] as number));
 }
 
 export const clampTtl = (ms: number): number => Math.max(1, Math.min(TTL_MS, Math.floor(ms)));

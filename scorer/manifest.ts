@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
+import { Calibration, problemOf } from './calibration.ts';
 import { FEATURES } from './features.ts';
 
 const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
@@ -26,6 +27,8 @@ export const Manifest = Type.Object(
     version: Type.String({ pattern: '^[0-9a-f]{12}$' }),
     features: Type.Array(Type.String(), { minItems: 1 }),
     scaling: Type.Array(Scaling, { minItems: 1 }),
+    /** Without it what the network gives is the score. */
+    calibration: Type.Optional(Calibration),
     thresholds: Type.Array(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
     data: Type.Record(Type.String(), Type.Unknown()),
     metrics: Type.Record(Type.String(), Type.Unknown()),
@@ -94,9 +97,14 @@ export const sha256 = (bytes: Uint8Array | string): string =>
 export function versionOf(
   modelJson: Uint8Array | string,
   weights: Uint8Array,
-  { features, scaling, thresholds }: Pick<Manifest, 'features' | 'scaling' | 'thresholds'>,
+  {
+    features,
+    scaling,
+    thresholds,
+    calibration,
+  }: Pick<Manifest, 'features' | 'scaling' | 'thresholds' | 'calibration'>,
 ): string {
-  const lines = JSON.stringify([features, scaling, thresholds]);
+  const lines = JSON.stringify([features, scaling, thresholds, ...(calibration ? [calibration] : [])]);
   return createHash('sha256').update(weights).update(modelJson).update(lines).digest('hex').slice(0, 12);
 }
 
@@ -175,6 +183,8 @@ function checkManifest(manifest: Manifest, file: string): void {
     const reason = `/scaling has ${manifest.scaling.length} entries for ${manifest.features.length} features`;
     throw new ModelError('MODEL_SHAPE', file, reason, 'give one entry per feature');
   }
+  const problem = manifest.calibration === undefined ? null : problemOf(manifest.calibration);
+  if (problem !== null) throw new ModelError('MODEL_MALFORMED', file, `/calibration: ${problem}`, RETRAIN);
   if (manifest.thresholds.some((t, i) => i > 0 && t <= (manifest.thresholds[i - 1] as number))) {
     const reason = `/thresholds ${JSON.stringify(manifest.thresholds)} do not rise`;
     throw new ModelError('MODEL_MALFORMED', file, reason, 'order them from the best tier to the worst');

@@ -2,6 +2,7 @@
  * The model that serves: loaded from a folder, proven, then a function from raw features to scores.
  */
 import type { LayersModel } from '@tensorflow/tfjs';
+import { curve, type Calibration } from './calibration.ts';
 import { compile, type Forward } from './compile.ts';
 import {
   ModelError,
@@ -60,9 +61,13 @@ export function scale(rows: Float64Array, n: number, scaling: readonly Scaling[]
   return out;
 }
 
-function clip(scores: Float64Array): Float64Array {
-  for (let i = 0; i < scores.length; i++) scores[i] = Math.min(1, Math.max(0, scores[i] as number));
-  return scores;
+/** What the network gives → scores between 0 and 1, in place: by the calibration, or cut there. */
+export function finisher(calibration: Calibration | undefined): (outputs: Float64Array) => Float64Array {
+  const one = calibration ? curve(calibration) : (x: number): number => Math.min(1, Math.max(0, x));
+  return (outputs) => {
+    for (let i = 0; i < outputs.length; i++) outputs[i] = one(outputs[i] as number);
+    return outputs;
+  };
 }
 
 /**
@@ -133,17 +138,18 @@ async function prove(
 ): Promise<Model> {
   const { manifest, golden } = files;
   const { features, scaling } = manifest;
+  const finish = finisher(manifest.calibration);
   const { backend, nativeFailure } = tensorflowjs;
   const slow = throughTensorflow(layers, tensorflowjs, features.length);
   const goldenRows = scale(Float64Array.from(golden.inputs.flat()), golden.inputs.length, scaling);
-  checkGolden(clip(await slow(goldenRows, golden.inputs.length)), golden, `${dir}/golden.json`);
-  const fast = await proven(compile(layers), slow, goldenRows, features.length);
+  checkGolden(finish(await slow(goldenRows, golden.inputs.length)), golden, `${dir}/golden.json`);
+  const fast = await proven(compile(layers), slow, goldenRows, features.length, finish);
   const forward = 'forward' in fast ? fast.forward : undefined;
   // Compiled serving needs nothing of TensorFlow.js from here on.
   if (forward) layers.dispose();
   const score = forward
-    ? (rows: Float64Array, n: number) => clip(forward(scale(rows, n, scaling), n))
-    : async (rows: Float64Array, n: number) => clip(await slow(scale(rows, n, scaling), n));
+    ? (rows: Float64Array, n: number) => finish(forward(scale(rows, n, scaling), n))
+    : async (rows: Float64Array, n: number) => finish(await slow(scale(rows, n, scaling), n));
   return {
     version: manifest.version,
     features,
@@ -169,12 +175,13 @@ function checkGolden(scores: Float64Array, golden: Golden, file: string): void {
   });
 }
 
-/** Compares the compiled forward pass with TensorFlow.js on the golden rows and on random ones around them. */
+/** Compares the compiled forward pass's scores with TensorFlow.js's on the golden rows and on random ones around them. */
 async function proven(
   compiled: ReturnType<typeof compile>,
   slow: (rows: Float64Array, n: number) => Promise<Float64Array>,
   goldenRows: Float64Array,
   width: number,
+  finish: (outputs: Float64Array) => Float64Array,
 ): Promise<{ forward: Forward } | { reason: string }> {
   if ('reason' in compiled) return compiled;
   const random = seeded(1);
@@ -182,7 +189,7 @@ async function proven(
   const randomRows = Float64Array.from({ length: RANDOM_ROWS * width }, () => 12 * random() - 6);
   const rows = new Float64Array([...goldenRows, ...randomRows]);
   const n = rows.length / width;
-  const [one, other] = [compiled.forward(rows, n), await slow(rows, n)];
+  const [one, other] = [finish(compiled.forward(rows, n)), finish(await slow(rows, n))];
   const apart = one.reduce((most, value, i) => Math.max(most, Math.abs(value - (other[i] as number))), 0);
   if (apart <= TOLERANCE) return compiled;
   return { reason: `the compiled forward pass differs from TensorFlow.js by ${apart}` };

@@ -2,15 +2,16 @@
  * Whether a model's score never falls when a client does more. The lease search is a bisection, which is right only
  * if that holds; a model for which it does not gets leases of 1.
  */
-import { BITMAPS, COUNTS } from './observations.ts';
-import { features } from './features.ts';
+import { BITMAPS, COUNTS, SIGNS } from './observations.ts';
+import { featuresOf } from './features.ts';
 import { seeded, type Random } from './random.ts';
-import { WINDOW_S, hitsOf, moreErrors, moreHits, moreSigns, type Window } from './window.ts';
+import { WIDTH, plusErrors, plusHits, plusSigns, signsIn, sumsOf } from './sums.ts';
+import { WINDOW_S, hitsOf, type Window } from './window.ts';
 
 const WINDOWS = 200;
 /** Up to the longest lease. */
 const STEPS = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 1024];
-const WAYS = [moreHits, moreErrors, moreSigns];
+const WAYS = [plusHits, plusErrors, plusSigns];
 
 type Score = (rows: Float64Array, n: number) => Float64Array | Promise<Float64Array>;
 
@@ -44,10 +45,14 @@ export async function isMonotone(
   const n = windows.length * WAYS.length * STEPS.length;
   const rows = new Float64Array(n * names.length);
   let at = 0;
+  const scratch = new Float64Array(WIDTH);
   for (const window of windows) {
+    const sums = sumsOf(window);
+    // Signs that the window shows already, and some that are new to it.
+    const signs = signsIn(sums) | Math.floor(random() * 2 ** SIGNS.length);
     for (const more of WAYS) {
       for (const step of STEPS) {
-        features(more(window, step), names, rows, at);
+        featuresOf(more(sums, step, scratch, signs), names, rows, at);
         at += names.length;
       }
     }

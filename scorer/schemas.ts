@@ -62,6 +62,8 @@ const Lease = Type.Object({
   hits: Type.Integer(),
   errors: Type.Integer(),
   signs: Type.Integer(),
+  /** Bits, one a sign in the order of config/observations.json. */
+  harmless: Type.Integer(),
   ttl_ms: Type.Integer(),
 });
 const Verdict = Type.Object({

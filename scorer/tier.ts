@@ -5,10 +5,13 @@
  * Line i lies between tiers i and i+1. Its `since` is the last second at which the score was not below the line by
  * the margin; with what is in the window now that second may be in the future, and is found by letting the window age.
  */
-import { features } from './features.ts';
+import { featuresOf } from './features.ts';
 import type { Question } from './search.ts';
 import type { Standing } from './store/store.ts';
-import { WINDOW_S, windowAt, type Track } from './window.ts';
+import { WIDTH, sumsAt } from './sums.ts';
+import { WINDOW_S, type Track } from './window.ts';
+
+const scratch = new Float64Array(WIDTH);
 
 export interface Lines {
   /** Ascending, n-1 for n tiers. */
@@ -51,7 +54,7 @@ export function releaseLine(lines: Lines, i: number): number {
  */
 export function decay(track: Track, names: readonly string[], line: number, now: number): Question {
   return {
-    fill: (seconds, rows, at) => void features(windowAt(track, now + seconds), names, rows, at),
+    fill: (seconds, rows, at) => void featuresOf(sumsAt(track, now + seconds, scratch), names, rows, at),
     line,
     below: false,
     from: 0,

@@ -5,11 +5,11 @@
  * Track: what is kept of a client, hits by second and the rest by bucket of BUCKET_S seconds.
  * Window: the same seen from one moment, with ages in place of times and sums in place of buckets.
  */
-import { DISTINCT_MAX, SIGNS, distinct, type Added, type Bitmap, type Counts } from './observations.ts';
+import { distinct, type Added, type Bitmap, type Counts } from './observations.ts';
 
 export const WINDOW_S = 60;
-/** Counts are kept by bucket, not by second: at most 13 of them per client, which keeps a client under 1 KB. */
-export const BUCKET_S = 5;
+/** Counts are kept by bucket, not by second: at most 10 of them per client, which keeps a client under 1 KB. */
+export const BUCKET_S = 6;
 
 export interface Bucket extends Added {
   /** floor(second / BUCKET_S) */
@@ -111,48 +111,4 @@ export function hitsOf(window: Window): number {
   let total = 0;
   for (const [, n] of window.hits) total += n;
   return total;
-}
-
-function withHitsNow(window: Window, n: number): [number, number][] {
-  const [newest] = window.hits;
-  if (newest?.[0] === 0) return [[0, newest[1] + n], ...window.hits.slice(1)];
-  return [[0, n], ...window.hits];
-}
-
-/**
- * The window after `n` more hits, all in this second (the worst that they can do), the mix of requests staying as it
- * is: counts and distinct values grow in proportion.
- */
-export function moreHits(window: Window, n: number): Window {
-  if (n === 0) return window;
-  const total = hitsOf(window);
-  const factor = total === 0 ? 1 : (total + n) / total;
-  const counts: Counts = {};
-  for (const name in window.counts) counts[name] = (window.counts[name] ?? 0) * factor;
-  const different: Counts = {};
-  for (const name in window.distinct) {
-    different[name] = Math.min(DISTINCT_MAX, (window.distinct[name] ?? 0) * factor);
-  }
-  return { now: window.now, hits: withHitsNow(window, n), counts, distinct: different };
-}
-
-/**
- * The window after `n` more requests that were answered with errors: as moreHits, and every one of the new answers
- * counts as 4xx and as 5xx, whichever the model minds more.
- */
-export function moreErrors(window: Window, n: number): Window {
-  return raised(window, n, ['errors_4xx', 'errors_5xx']);
-}
-
-/** The window after `n` more requests of which each shows every sign: the worst that requests with signs can do. */
-export function moreSigns(window: Window, n: number): Window {
-  return raised(window, n, SIGNS);
-}
-
-function raised(window: Window, n: number, names: readonly string[]): Window {
-  if (n === 0) return window;
-  const more = moreHits(window, n);
-  const counts = { ...more.counts };
-  for (const name of names) counts[name] = (window.counts[name] ?? 0) + n;
-  return { ...more, counts };
 }

@@ -3,7 +3,7 @@
  * no pins, and no change of model meanwhile, so the parts about those are not here.
  */
 import type { Verdict } from '../scorer/judge.ts';
-import type { Lease } from '../scorer/lease.ts';
+import { MOST } from '../scorer/lease.ts';
 import { SIGNS, type Added } from '../scorer/observations.ts';
 import type { Kept } from './backtest_scorer.ts';
 
@@ -11,7 +11,6 @@ export const HOLDS = 0;
 export const ENDED = 1;
 export const USED_UP = 2;
 export const NONE = 3;
-const MARK_SECONDS = 30;
 
 /** The request that a record was reported at: what counts from there is charged to its lease. */
 export interface Taken {
@@ -31,14 +30,13 @@ export interface Client extends Kept {
   verdictAt: number;
   untilMs: number;
   taken: Taken;
-  /** Counted from `taken`; if not `exact`, at least that. */
-  lease: Lease;
-  exact: boolean;
-  /** A sign that the client had not shown lately has ended the lease. */
+  /** Counted from `taken`: at least that, as far as somebody has needed to know it. */
+  lease: Taken;
+  exact: { hits: boolean; errors: boolean; signs: boolean };
+  /** -1: nobody has needed to know it. */
+  harmless: number;
+  /** A sign that is not harmless has ended the lease. */
   cut: boolean;
-  marks: number;
-  marksBefore: number;
-  marksS: number;
   /** What is not reported yet: pairs of second and hits, and the rest. */
   newHits: [number, number][];
   newAdded: Added[];
@@ -46,7 +44,8 @@ export interface Client extends Kept {
   dirtyAt: number;
 }
 
-const NOTHING: Lease = { hits: 0, errors: 0, signs: 0, ttl_ms: 0 };
+/** What every lease has at least. */
+const LEAST: Readonly<Taken> = { hits: 0, errors: 1, signs: 1 };
 
 export const newClient = (key: string): Client => ({
   key,
@@ -61,12 +60,10 @@ export const newClient = (key: string): Client => ({
   verdictAt: 0,
   untilMs: 0,
   taken: { hits: 0, errors: 0, signs: 0 },
-  lease: NOTHING,
-  exact: true,
+  lease: { ...LEAST },
+  exact: { hits: true, errors: true, signs: true },
+  harmless: -1,
   cut: false,
-  marks: 0,
-  marksBefore: 0,
-  marksS: -Infinity,
   newHits: [],
   newAdded: [],
   dirtyAt: -1,
@@ -86,24 +83,13 @@ export function marksOf({ counts }: Added): number {
   return marks;
 }
 
-/** Adds the signs that a request shows; one not shown in about the last minute ends the lease. */
-export function showSigns(c: Client, marks: number, second: number): void {
-  const age = second - c.marksS;
-  if (age >= MARK_SECONDS) {
-    c.marksBefore = age < 2 * MARK_SECONDS ? c.marks : 0;
-    c.marks = 0;
-    c.marksS = second;
-  }
-  c.signs += 1;
-  if ((marks & ~(c.marks | c.marksBefore)) !== 0) c.cut = true;
-  c.marks |= marks;
-}
+export const DIMENSIONS = ['hits', 'errors', 'signs'] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
 
-/** How far the lease must be known to say what state() and nearlySpent() say. */
-export function need(c: Client): number {
-  const { hits, errors, signs } = c.taken;
-  const most = Math.max(c.hits - hits, c.errors - errors, c.signs - signs);
-  return Math.ceil((most * 4) / 3) + 2;
+/** How far a part of the lease must be known to say what state() and nearlySpent() say; 0 if nothing used it. */
+export function need(c: Client, what: Dimension): number {
+  const used = c[what] - c.taken[what];
+  return used === 0 || c.exact[what] ? 0 : Math.min(MOST, Math.ceil((used * 4) / 3) + 2);
 }
 
 export function state(c: Client, ordinal: number, now: number): number {
@@ -132,7 +118,8 @@ export function grant(c: Client, verdict: Verdict, now: number): void {
   c.verdictAt = now;
   c.untilMs = now + verdict.lease.ttl_ms;
   c.taken = { hits: c.hits, errors: c.errors, signs: c.signs };
-  c.lease = NOTHING;
-  c.exact = false;
+  c.lease = { ...LEAST };
+  c.exact = { hits: false, errors: false, signs: false };
+  c.harmless = -1;
   c.cut = false;
 }

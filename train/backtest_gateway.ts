@@ -79,7 +79,7 @@ export class BacktestGateway {
     const added = observe(row);
     c.newAdded.push(added);
     const marks = client.marksOf(added);
-    if (marks !== 0) client.showSigns(c, marks, second);
+    if (marks !== 0) await this.#showSigns(c, marks);
     await this.#know(c);
     const routed = await this.#route(c, at);
     this.#ends.add(arrival.ends, { c, arrival });
@@ -172,14 +172,30 @@ export class BacktestGateway {
     batch.forEach((c, i) => client.grant(c, verdicts[i] as Verdict, now));
   }
 
+  /** A sign that the lease does not call harmless ends it. */
+  async #showSigns(c: Client, marks: number): Promise<void> {
+    c.signs += 1;
+    if (c.tier < 0 || c.cut) return;
+    await this.#knowHarmless(c);
+    if ((marks & ~c.harmless) !== 0) c.cut = true;
+  }
+
+  async #knowHarmless(c: Client): Promise<void> {
+    if (c.harmless < 0) c.harmless = await this.#scorer.harmless(c, c.tier, Math.floor(c.verdictAt / 1000));
+  }
+
   /** Finds out as much of a client's lease as its counters have come to need. */
   async #know(c: Client): Promise<void> {
-    if (c.tier < 0 || c.exact) return;
-    const need = client.need(c);
-    if (need < c.lease.hits) return;
-    const known = await this.#scorer.lease(c, c.tier, Math.floor(c.verdictAt / 1000), need);
-    c.lease = known.lease;
-    c.exact = known.exact;
+    if (c.tier < 0 || c.cut) return;
+    for (const what of client.DIMENSIONS) {
+      const need = client.need(c, what);
+      if (need === 0 || need < c.lease[what]) continue;
+      if (what !== 'hits') await this.#knowHarmless(c);
+      const second = Math.floor(c.verdictAt / 1000);
+      const known = await this.#scorer.lease(c, c.tier, second, what, need, c.harmless);
+      c.lease[what] = known.n;
+      c.exact[what] = known.exact;
+    }
   }
 }
 

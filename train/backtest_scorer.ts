@@ -4,20 +4,21 @@
  */
 import { judge, type Judging, type Subject, type Verdict } from '../scorer/judge.ts';
 import {
+  ALL_SIGNS,
+  MOST,
+  harmlessOf,
   hitsOnly,
   hitsQuestion,
-  leases,
-  longest,
-  shortest,
   worseQuestions,
-  type Lease,
+  type Below,
 } from '../scorer/lease.ts';
-import type { Question } from '../scorer/search.ts';
+import { search, type Question } from '../scorer/search.ts';
 import type { Added } from '../scorer/observations.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
 import { keptFor } from '../scorer/store/standing.ts';
 import type { Moment } from '../scorer/store/store.ts';
 import type { Lines } from '../scorer/tier.ts';
+import type { Dimension } from './backtest_client.ts';
 import { addHits, addObserved, prune, windowAt } from '../scorer/window.ts';
 
 /** What the scorer holds of a client. */
@@ -38,8 +39,7 @@ export interface Told {
 }
 
 /** Steps by which a lease is found out: as far as somebody needs to know. */
-const STEPS = [8, 64, 512];
-const AT_LEAST = new Map(STEPS.map((n) => [n, { hits: n, errors: n, signs: n, ttl_ms: 1 }]));
+const STEPS = [8, 64, 512, MOST];
 
 /** Scores of a model of one feature are computed once for each whole value: there are few. */
 export function remembering(model: Judging): Judging {
@@ -112,40 +112,56 @@ export class BacktestScorer {
     prune(into.track, now);
   }
 
+  /** What the client's lease of second `now` is about; null if nothing can use it up. */
+  #below(kept: Kept, tier: number, now: number): Below | null {
+    const line = this.lines.thresholds[tier];
+    if (line === undefined || kept.record === null) return null;
+    return { window: windowAt(kept.record.track, now), line, ttl_ms: 1 };
+  }
+
+  /** The harmless signs of the lease that judge() would have granted at second `now`. */
+  async harmless(kept: Kept, tier: number, now: number): Promise<number> {
+    if (!this.#model.monotone) return 0;
+    const below = this.#below(kept, tier, now);
+    if (below === null || hitsOnly(this.#model.features)) return ALL_SIGNS;
+    return (await harmlessOf(this.#model, [below]))[0] as number;
+  }
+
   /**
-   * The lease that judge() would have granted at second `now`, at least as far as `need` of anything goes.
-   * @returns its counts, or where not `exact`, counts that it has at least
+   * A part of the lease that judge() would have granted at second `now`, at least as far as `need` goes.
+   * @param harmless as above; for errors and signs
+   * @returns its number, or where not `exact`, one that it has at least
    */
   async lease(
     kept: Kept,
     tier: number,
     now: number,
+    what: Dimension,
     need: number,
-  ): Promise<{ lease: Lease; exact: boolean }> {
-    if (!this.#model.monotone) return { lease: shortest(), exact: true };
-    const line = this.lines.thresholds[tier];
-    if (line === undefined || kept.record === null) return { lease: longest(), exact: true };
-    const window = windowAt(kept.record.track, now);
-    const names = this.#model.features;
-    const question = hitsQuestion(window, names, line);
-    const step = STEPS.find((n) => n > need);
-    if (step !== undefined) {
-      const questions = hitsOnly(names)
-        ? [question]
-        : [question, ...worseQuestions(window, names, line, step)];
-      if (await this.#allHold(questions, step)) return { lease: AT_LEAST.get(step) as Lease, exact: false };
-    }
-    const [found] = await leases(this.#model, [{ window, line, ttl_ms: 1 }]);
-    return { lease: found as Lease, exact: true };
+    harmless: number,
+  ): Promise<{ n: number; exact: boolean }> {
+    if (!this.#model.monotone) return { n: 1, exact: true };
+    const below = this.#below(kept, tier, now);
+    if (below === null) return { n: MOST, exact: true };
+    const question = this.#question(below, what, harmless);
+    const step = STEPS.find((n) => n >= need) as number;
+    const holds = await this.#holds(question, step);
+    if (holds && step < MOST) return { n: step, exact: false };
+    const n = holds ? MOST : ((await search(this.#model, [{ ...question, to: step }]))[0] as number);
+    return { n: what === 'hits' ? n : Math.min(MOST, n + 1), exact: true };
   }
 
-  /** Whether the answer to each question is `n` at least. */
-  async #allHold(questions: readonly Question[], n: number): Promise<boolean> {
-    const width = this.#model.features.length;
-    const rows = new Float64Array(questions.length * width);
-    questions.forEach((question, i) => question.fill(n, rows, i * width));
-    const scored = this.#model.score(rows, questions.length);
-    const scores = scored instanceof Promise ? await scored : scored;
-    return questions.every(({ line }, i) => (scores[i] as number) < line);
+  #question(below: Below, what: Dimension, harmless: number): Question {
+    const names = this.#model.features;
+    if (what === 'hits' || hitsOnly(names)) return hitsQuestion(below, names);
+    return worseQuestions(below, names, MOST, harmless)[what === 'errors' ? 0 : 1];
+  }
+
+  async #holds(question: Question, n: number): Promise<boolean> {
+    const row = new Float64Array(this.#model.features.length);
+    question.fill(n, row, 0);
+    const scored = this.#model.score(row, 1);
+    const [score] = scored instanceof Promise ? await scored : scored;
+    return (score as number) < question.line;
   }
 }

@@ -1,17 +1,27 @@
 /**
- * Windows with labels → a trained network. Small, and monotone in every feature that only abuse has more of: kernels
- * are kept non-negative after every step (as tf.constraints.nonNeg does) and the activations rise.
+ * Windows with labels → a trained network: small, and monotone by construction. Every weight of the first layer has the
+ * sign of its feature's direction, every later one is not negative, and every activation rises, so the score can only
+ * rise with what looks worse (Sill, 1997; Runje and Shankaranarayana, 2023). Features are
+ * logarithms, so that the first few of anything say most.
  */
 import type { LayersModel, Tensor, Variable } from '@tensorflow/tfjs';
+import { FEATURES } from '../scorer/features.ts';
 import { scale } from '../scorer/model.ts';
 import { seeded } from '../scorer/random.ts';
 import { tensorflow, type Tensorflow } from '../scorer/tensorflow.ts';
 import type { Scaling } from '../scorer/manifest.ts';
+import { merged } from './merge.ts';
 import type { Samples } from './window.ts';
 
-const HIDDEN = 8;
-const BATCH = 512;
-const LEARNING_RATE = 0.03;
+/**
+ * One convex layer: a second, bounded one ranked windows alike where they are worst, and did worse on sites not trained
+ * on (docs/model.md).
+ */
+const HIDDEN = 12;
+const BATCH = 1024;
+const LEARNING_RATE = 0.02;
+/** A feature that hardly ever differs is not blown up: what is rare in training may be common elsewhere. */
+const LEAST_DEVIATION = 0.15;
 
 export interface Fitted {
   model: LayersModel;
@@ -26,18 +36,20 @@ export interface FitOptions {
   onEpoch?: (epoch: number, loss: number) => void;
 }
 
-/** Mean and deviation of ln(1 + x) of every feature, over all rows. */
-export function scalingOf({ rows, n, names }: Samples): Scaling[] {
+/** Mean and deviation of ln(1 + x) of every feature, over all rows, as they weigh. */
+export function scalingOf({ rows, n, names }: Samples, weights: Float64Array): Scaling[] {
+  const total = weights.reduce((a, b) => a + b, 0);
   return names.map((_, k) => {
     let sum = 0;
     let squares = 0;
     for (let i = 0; i < n; i++) {
       const x = Math.log1p(rows[i * names.length + k] as number);
-      sum += x;
-      squares += x * x;
+      sum += x * (weights[i] as number);
+      squares += x * x * (weights[i] as number);
     }
-    const mean = sum / n;
-    return { transform: 'log1p' as const, mean, scale: Math.sqrt(Math.max(1e-6, squares / n - mean * mean)) };
+    const mean = sum / total;
+    const deviation = Math.max(LEAST_DEVIATION, Math.sqrt(Math.max(0, squares / total - mean * mean)));
+    return { transform: 'log1p' as const, mean, scale: deviation };
   });
 }
 
@@ -55,6 +67,47 @@ export function balanced(samples: Samples, targets: Float64Array): Float64Array 
   );
 }
 
+function network(tf: Tensorflow['tf'], width: number, seed: number): LayersModel {
+  const kernel = (more: number, inputs: number): object => ({
+    kernelInitializer: tf.initializers.randomUniform({
+      minval: 0,
+      maxval: 2 / Math.sqrt(inputs),
+      seed: seed + more,
+    }),
+  });
+  const model = tf.sequential({ name: 'scoregate' });
+  const name = 'hidden';
+  model.add(
+    tf.layers.dense({
+      units: HIDDEN,
+      activation: 'softplus',
+      name,
+      inputShape: [width],
+      ...kernel(0, width),
+    }),
+  );
+  // Its sigmoid would be the score if nothing were calibrated (isotonic.ts); as it is, it saturates nowhere.
+  model.add(tf.layers.dense({ units: 1, name: 'output', ...kernel(9, HIDDEN) }));
+  return model;
+}
+
+/** Puts the kernels back where the score is monotone: to be called after every step. */
+function projector(tf: Tensorflow['tf'], model: LayersModel, names: readonly string[]): () => void {
+  const directions = tf.tensor2d(
+    names.map((name) => [FEATURES[name]?.direction ?? 1]),
+    [names.length, 1],
+  );
+  const kernels = model.weights.filter((weight) => weight.name.includes('kernel'));
+  return () =>
+    void tf.tidy(() => {
+      kernels.forEach((weight, i) => {
+        const value = weight.read();
+        const right = i === 0 ? value.mul(directions).relu().mul(directions) : value.relu();
+        (weight.read() as Variable).assign(right as Tensor);
+      });
+    });
+}
+
 /**
  * @param targets 0 people, 0.5 polite, 1 abuse, a row each
  * @throws Error when there are no rows, or only one class
@@ -68,43 +121,37 @@ export async function fit(samples: Samples, targets: Float64Array, options: FitO
   const { tf } = await tensorflow();
   const { seed, epochs, onEpoch } = options;
   const width = samples.names.length;
-  const kernel = (more: number): object => ({
-    kernelInitializer: tf.initializers.randomUniform({ minval: 0, maxval: 0.6, seed: seed + more }),
-  });
-  const model = tf.sequential({
-    layers: [
-      tf.layers.dense({
-        units: HIDDEN,
-        inputShape: [width],
-        activation: 'tanh',
-        name: 'hidden',
-        ...kernel(0),
-      }),
-      tf.layers.dense({ units: 1, activation: 'sigmoid', name: 'score', ...kernel(1) }),
-    ],
-    name: 'scoregate',
-  });
-  const scaling = scalingOf(samples);
-  const x = tf.tensor2d(Float32Array.from(scale(samples.rows, samples.n, scaling)), [samples.n, width]);
-  const y = tf.tensor1d(Float32Array.from(targets));
-  const w = tf.tensor1d(Float32Array.from(balanced(samples, targets)));
+  const data = merged(samples, targets, balanced(samples, targets));
+  const model = network(tf, width, seed);
+  const scaling = scalingOf(data.samples, data.weights);
+  const x = tf.tensor2d(Float32Array.from(scale(data.samples.rows, data.samples.n, scaling)), [
+    data.samples.n,
+    width,
+  ]);
+  const y = tf.tensor1d(Float32Array.from(data.targets));
+  const w = tf.tensor1d(Float32Array.from(data.weights));
+  const project = projector(tf, model, samples.names);
+  project();
   const optimizer = tf.train.adam(LEARNING_RATE);
   const random = seeded(seed);
-  const kernels = model.weights.filter((weight) => weight.name.includes('kernel'));
   let loss = NaN;
   for (let epoch = 1; epoch <= epochs; epoch++) {
-    const order = shuffled(samples.n, random);
+    const order = shuffled(data.samples.n, random);
     let sum = 0;
     let batches = 0;
-    for (let from = 0; from < samples.n; from += BATCH) {
+    for (let from = 0; from < data.samples.n; from += BATCH) {
       sum += tf.tidy(() => {
         const rows = tf.tensor1d(order.subarray(from, from + BATCH), 'int32');
         const [xs, ys, ws] = [x.gather(rows), y.gather(rows), w.gather(rows)];
         const cost = optimizer.minimize(() => {
-          const score = (model.apply(xs) as Tensor).reshape([-1]);
-          return ws.mul(score.sub(ys).square()).mean();
+          const output = (model.apply(xs) as Tensor).reshape([-1]);
+          // cross entropy of the output's sigmoid to an ordinal target, whose minimum is the expected target
+          return ws
+            .mul(output.softplus().sub(ys.mul(output)))
+            .mean()
+            .asScalar();
         }, true);
-        for (const weight of kernels) (weight.read() as Variable).assign(weight.read().relu());
+        project();
         return (cost as Tensor).dataSync()[0] as number;
       });
       batches += 1;
@@ -118,18 +165,19 @@ export async function fit(samples: Samples, targets: Float64Array, options: FitO
   return { model, scaling, loss, tf };
 }
 
-/** The network's scores for `n` rows of raw features, as TensorFlow.js computes them. */
+/** What the network gives for `n` rows of raw features, as TensorFlow.js computes it. */
 export function predict({ model, scaling, tf }: Fitted, rows: Float64Array, n: number): Float64Array {
   if (n === 0) return new Float64Array();
   const x = tf.tensor2d(Float32Array.from(scale(rows, n, scaling)), [n, scaling.length]);
   const y = model.predictOnBatch(x) as Tensor;
-  const scores = Float64Array.from(y.dataSync());
+  const outputs = Float64Array.from(y.dataSync());
   x.dispose();
   y.dispose();
-  return scores;
+  return outputs;
 }
 
-function shuffled(n: number, random: () => number): Int32Array {
+/** 0 … n-1 in another order. */
+export function shuffled(n: number, random: () => number): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

@@ -1,86 +1,116 @@
 /**
- * Labels for clients of real logs, with hindsight: from a client's whole life in the log, by evidence that is not how
- * many requests it makes in a minute. What fits nothing stays unlabelled and is not trained on.
+ * Labels for clients of real logs, with hindsight: from a client's whole life in the log, by evidence that the model
+ * does not see in the same form. What fits nothing, or two things, stays unlabelled and is not trained on.
  *
- *   abuse    most of many answers are errors (a scanner); or many POSTs to one path, each without a page before it (a
- *            login or xmlrpc campaign)
- *   polite   says in its agent that it is a crawler, a feed reader or a monitor, and was no abuse; or reads robots.txt
- *   people   loads assets with a page of the same site as their referer, with pauses as people have, hardly an error
+ * abuse   an attack in a target; a scanner's name; probes for secrets and administration pages that are not there;
+ *         many paths that are not there and that no page led to; logins that fail, or hardly anything but logins; POSTs to
+ *         forms by something that never loads what a page needs; WebDAV and the like refused; a flood
+ * polite  says in its agent that it is a crawler, a feed reader or a monitor, or reads robots.txt, or only feeds, or
+ *         the same page again and again at a steady pace for hours; and did none of the above
+ * people  a browser that loads the assets of the pages that it visits, or follows links from page to page with
+ *         pauses; hardly an error; and none of the above
+ *
+ * These are the labels that models are judged by: they are not to be changed to make a model look better.
  */
-import { isAsset, pathOf } from '../scorer/observations.ts';
 import type { Entry, Label, Labels } from './entry.ts';
+import { live, newLife, type Life } from './life.ts';
 
-const DECLARED =
-  /bot\b|bot\/|crawl|spider|slurp|feed|rss|reader|monitor|uptime|pingdom|archiver|facebookexternalhit/i;
-const ERRORS_AT_LEAST = 10;
-const POSTS_AT_LEAST = 20;
-const ASSETS_AT_LEAST = 3;
+const MISSING_AT_LEAST = 8;
+const FAILURES_AT_LEAST = 5;
+const POSTS_AT_LEAST = 3;
+/** Somebody's office: as many assets that fit outweigh a line that looks odd. */
+const FITTING = 10;
+const FLOOD_A_MINUTE = 200;
+const POLLS = 50;
+const HOURS_S = 2 * 3600;
 
-interface Life {
-  requests: number;
-  errors: number;
-  assetsWithReferer: number;
-  robots: boolean;
-  declared: boolean;
-  pauses: number;
-  last: number;
-  posts: Map<string, number>;
-  pages: number;
-}
+const abuse = (reason: string): Label => ({ class: 'abuse', reason });
+const polite = (reason: string): Label => ({ class: 'polite', reason });
 
-const newLife = (): Life => ({
-  requests: 0,
-  errors: 0,
-  assetsWithReferer: 0,
-  robots: false,
-  declared: false,
-  pauses: 0,
-  last: 0,
-  posts: new Map(),
-  pages: 0,
-});
-
-function live(life: Life, entry: Entry): void {
-  const path = pathOf(entry.target);
-  life.requests += 1;
-  if (entry.status >= 400 && entry.status < 500) life.errors += 1;
-  if (path === '/robots.txt') life.robots = true;
-  if (DECLARED.test(entry.userAgent)) life.declared = true;
-  if (isAsset(path)) {
-    if (entry.referer !== '') life.assetsWithReferer += 1;
-  } else if (entry.method === 'POST') life.posts.set(path, (life.posts.get(path) ?? 0) + 1);
-  else life.pages += 1;
-  if (life.last > 0 && entry.time - life.last >= 3) life.pauses += 1;
-  life.last = entry.time;
-}
-
-function labelOf(life: Life): Label | null {
-  const { requests, errors, pages, pauses, assetsWithReferer } = life;
-  const share = errors / requests;
-  if (errors >= ERRORS_AT_LEAST && share >= 0.7) return { class: 'abuse', reason: 'mostly missing paths' };
-  const most = Math.max(0, ...life.posts.values());
-  if (most >= POSTS_AT_LEAST && pages < most / 4 && assetsWithReferer < most / 4) {
-    return { class: 'abuse', reason: 'posts to one path without visiting pages' };
+function abuseOf(life: Life): Label | null {
+  const { requests, attacks, probes, assetsFit, missing, paths, declared, posts, loginPosts } = life;
+  const says = declared > requests / 2;
+  if (attacks > 0 && assetsFit < FITTING * attacks) return abuse('attack in a target');
+  if (life.scanner) return abuse("a scanner's user agent");
+  if (probes.size >= 2 && assetsFit < FITTING * probes.size && !(says && probes.size < 5)) {
+    return abuse('probes for what is not there');
   }
-  if (life.declared) return { class: 'polite', reason: 'declared in its user agent' };
-  if (life.robots) return { class: 'polite', reason: 'reads robots.txt' };
-  if (assetsWithReferer >= ASSETS_AT_LEAST && pages > 0 && share < 0.2 && pauses > 0) {
-    return { class: 'people', reason: 'assets with referers, and pauses' };
+  if (life.loginFailures >= FAILURES_AT_LEAST && life.loginFailures > (requests - life.assets) / 2) {
+    return abuse('logins that fail');
+  }
+  if (life.unwanted >= requests / 2 && assetsFit === 0 && !says) {
+    return abuse(life.logins === requests ? 'nothing but logins' : 'mostly probes and logins');
+  }
+  if (missing.size >= MISSING_AT_LEAST && missing.size >= 0.6 * paths.size && !says) {
+    return abuse('paths that are not there');
+  }
+  if (
+    posts - loginPosts >= POSTS_AT_LEAST &&
+    posts > 0.3 * requests &&
+    life.assets === 0 &&
+    life.browser > requests / 2
+  ) {
+    return abuse('posts without ever loading a page whole');
+  }
+  if (life.oddMethods >= POSTS_AT_LEAST && life.errors > requests / 2)
+    return abuse('methods that are refused');
+  return life.peak >= FLOOD_A_MINUTE && assetsFit === 0 && !says ? abuse('flood') : null;
+}
+
+/** Whether abuse, though not enough of it for a label, speaks against any other. */
+const suspect = ({ attacks, probes, missing, errors, requests, loginFailures }: Life): boolean =>
+  attacks > 0 ||
+  probes.size > 1 ||
+  missing.size >= 5 ||
+  errors > Math.max(1, 0.25 * requests) ||
+  loginFailures > 3;
+
+function politeOf(life: Life): Label | null {
+  const { requests, declared, attacks, probes, feeds, robots, assetsFit, paths, errors } = life;
+  if (attacks > 0 || probes.size >= 5) return null;
+  // Crawlers follow old links, to administration pages too.
+  if (declared > 0.9 * requests) return polite('declared in its user agent');
+  if (probes.size > 1) return null;
+  if (requests >= 3 && feeds > 0.9 * requests) return polite('reads feeds only');
+  if (robots && assetsFit === 0 && !suspect(life)) return polite('reads robots.txt');
+  const steady = requests >= POLLS && paths.size <= 3 && life.last - life.first > HOURS_S;
+  return steady && errors < requests / 10 && life.posts === 0 && life.assets === 0
+    ? polite('polls the same page')
+    : null;
+}
+
+function peopleOf(life: Life): Label | null {
+  const { requests, browser, assetsFit, linked, pauses, robots, pagesSeen, feeds } = life;
+  if (suspect(life) || robots || browser < 0.9 * requests || feeds > requests / 2) return null;
+  // Pages without a pause between them are no reading.
+  if (pagesSeen > 5 && pauses < pagesSeen / 10) return null;
+  if (assetsFit >= 3) return { class: 'people', reason: 'loads what its pages need' };
+  if (linked >= 3 && pauses >= 3 && linked > pagesSeen / 3 && life.posts < linked) {
+    return { class: 'people', reason: 'follows links with pauses' };
   }
   return null;
 }
 
-/** @param entries of one site, in the order of time */
-export function label(entries: readonly Entry[]): Labels {
+/** @returns the label of a life, or null where the evidence is not enough */
+export const labelOf = (life: Life): Label | null => abuseOf(life) ?? politeOf(life) ?? peopleOf(life);
+
+/**
+ * @param entries of one site, in the order of time
+ * @param given labels that the operator's own lists give, which stand
+ */
+export function label(
+  entries: readonly Entry[],
+  given: (client: string) => Label | null = () => null,
+): Labels {
   const lives = new Map<string, Life>();
   for (const entry of entries) {
     let life = lives.get(entry.client);
-    if (!life) lives.set(entry.client, (life = newLife()));
+    if (!life) lives.set(entry.client, (life = newLife(entry.time)));
     live(life, entry);
   }
   const labels: Labels = new Map<string, Label>();
   for (const [client, life] of lives) {
-    const found = labelOf(life);
+    const found = given(client) ?? labelOf(life);
     if (found) labels.set(client, found);
   }
   return labels;

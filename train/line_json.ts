@@ -1,6 +1,9 @@
 /** A line of the gateway's own log (config/nginx_log.ts) → a row. */
 import type { LogRow } from './line.ts';
 
+/** Origins of requests that are no hits: nginx refused them, an access list did, or they were sent on to https. */
+const UNCOUNTED = new Set<unknown>(['', 'denied', 'redirected']);
+
 type Fields = Record<string, unknown>;
 
 const textOf = (fields: Fields, name: string): string => {
@@ -47,7 +50,7 @@ export function parseJsonLine(line: string): LogRow | null {
     bytes,
     referer: textOf(fields, 'referer'),
     userAgent: textOf(fields, 'user_agent'),
-    // The gateway says for every request where its verdict came from; one that it never saw has none.
-    ...(fields['origin'] === '' ? { refused: true as const } : {}),
+    // The gateway says for every request where its verdict came from; one that it did not count has none.
+    ...(UNCOUNTED.has(fields['origin']) ? { refused: true as const } : {}),
   };
 }

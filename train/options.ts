@@ -2,16 +2,26 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../config/paths.ts';
+import { MODEL_FEATURES } from './chosen.ts';
 import { FEATURES } from '../scorer/features.ts';
+
+/** Few: what is learned later is learned of these sites. */
+const EPOCHS = 6;
 
 export const USAGE = `npm run train -- [options]
 
   --logs FILE…      access logs to learn from (combined or common log format, with or without a virtual host, or
                     the gateway's own JSON; .gz too, - for standard input); without it: the simulator
   --out DIR         where to write the model; default model/
-  --features LIST   comma-separated; default requests_60s
+  --features LIST   comma-separated; default: those of the model that ships
   --seed N          default 1
-  --epochs N        default 30
+  --epochs N        default ${EPOCHS}
+  --judge           judge by leaving out every log in turn, not only one
+  --force           write the model even if simple rules do as well
+  --abuse FILE      networks (a CIDR a line) that are abuse, whatever they did
+  --human FILE      networks that are people
+  --labels-out FILE write each client's label and its reason
+  --calibrate       no training: new lines for the model in --out, from the logs given
   --help
 `;
 
@@ -24,6 +34,12 @@ export interface Options {
   features: string[];
   seed: number;
   epochs: number;
+  judge: boolean;
+  force: boolean;
+  calibrate: boolean;
+  abuse: string | null;
+  human: string | null;
+  labelsOut: string | null;
 }
 
 /** @returns null when only help is wanted
@@ -35,15 +51,21 @@ export function options(argv: string[]): Options | null {
     options: {
       logs: { type: 'string', multiple: true, default: [] },
       out: { type: 'string', default: path.join(root, 'model') },
-      features: { type: 'string', default: 'requests_60s' },
+      features: { type: 'string', default: MODEL_FEATURES.join(',') },
       seed: { type: 'string', default: '1' },
-      epochs: { type: 'string', default: '30' },
+      epochs: { type: 'string', default: String(EPOCHS) },
+      judge: { type: 'boolean', default: false },
+      force: { type: 'boolean', default: false },
+      calibrate: { type: 'boolean', default: false },
+      abuse: { type: 'string' },
+      human: { type: 'string' },
+      'labels-out': { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return null;
   // --logs a b c: the shell has made three words of it
-  if (positionals.length > 0 && values.logs.length === 0) {
+  if (positionals.length > 0 && values.logs.length === 0 && !values.calibrate) {
     throw new UsageError(`"${positionals[0]}" is no option; logs are given as --logs FILE`);
   }
   if (values.out === '') throw new UsageError('--out: name a folder');
@@ -54,12 +76,21 @@ export function options(argv: string[]): Options | null {
       `--features: there is no "${unknown}"; there are ${Object.keys(FEATURES).join(', ')}`,
     );
   }
+  if (values.calibrate && values.logs.length + positionals.length === 0) {
+    throw new UsageError('--calibrate: name the logs to set the lines by');
+  }
   return {
     logs: [...values.logs, ...positionals],
     out: values.out,
     features,
     seed: whole('--seed', values.seed, 0),
     epochs: whole('--epochs', values.epochs, 1),
+    judge: values.judge,
+    force: values.force,
+    calibrate: values.calibrate,
+    abuse: values.abuse ?? null,
+    human: values.human ?? null,
+    labelsOut: values['labels-out'] ?? null,
   };
 }
 

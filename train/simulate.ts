@@ -14,13 +14,14 @@ const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/126.0
 const LASTS_S = 1800;
 const SITE = 'https://site.example';
 
-type Send = (time: number, request: Partial<Entry>) => void;
-type Habit = (random: Random, send: Send) => void;
+export type Send = (time: number, request: Partial<Entry>) => void;
+export type Habit = (random: Random, send: Send) => void;
 
-const between = (random: Random, low: number, high: number): number => low + random() * (high - low);
+export const between = (random: Random, low: number, high: number): number => low + random() * (high - low);
 /** Wide ranges: as many clients between 1 and 10 as between 10 and 100. */
-const anywhere = (random: Random, low: number, high: number): number => low * (high / low) ** random();
-const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+export const anywhere = (random: Random, low: number, high: number): number => low * (high / low) ** random();
+export const pick = <T>(random: Random, list: readonly T[]): T =>
+  list[Math.floor(random() * list.length)] as T;
 
 /** Think times are log-normal (Huberman et al., 1998, found surfing to be heavy-tailed); the median differs by person. */
 function thinkTime(random: Random, median: number): number {
@@ -29,7 +30,7 @@ function thinkTime(random: Random, median: number): number {
 }
 
 /** A person: pages with their assets, the first with a cold cache, then a pause. */
-const person: Habit = (random, send) => {
+export const person: Habit = (random, send) => {
   const median = anywhere(random, 4, 60);
   const assets = anywhere(random, 1, 45);
   const pages = Math.ceil(anywhere(random, 1, 40));
@@ -123,12 +124,15 @@ const CAST: readonly [Class, string, number, Habit][] = [
 ];
 
 /** @returns entries in the order of time, and every client's label */
-export function simulate(seed: number): Traffic {
+export const simulate = (seed: number): Traffic => play(seed, CAST);
+
+/** The same of any cast: class, reason, number of clients, what each does. */
+export function play(seed: number, cast: readonly (readonly [Class, string, number, Habit])[]): Traffic {
   const random = seeded(seed);
   const entries: Entry[] = [];
   const labels: Labels = new Map<string, Label>();
   let number = 0;
-  for (const [kind, reason, clients, habit] of CAST) {
+  for (const [kind, reason, clients, habit] of cast) {
     for (let i = 0; i < clients; i++) {
       const client = `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`;
       number += 1;

@@ -1,100 +1,160 @@
 /** `npm run train`: logs, or the simulator → labels → windows → a fitted and judged model → model/. */
 import path from 'node:path';
-import { SingleBar } from 'cli-progress';
+import { finisher } from '../scorer/model.ts';
 import { tensorflow } from '../scorer/tensorflow.ts';
-import { CLASSES, TARGET, type Labels } from './entry.ts';
-import { evaluate, linesFor, table, worst } from './evaluate.ts';
-import { fit, predict, type Fitted } from './fit.ts';
-import { label } from './label.ts';
-import { entriesOf, reasonsText } from './logs.ts';
+import { calibrate } from './calibrate.ts';
+import { CLASSES, type Class, type Entry } from './entry.ts';
+import { fit } from './fit.ts';
+import { goldenOf } from './golden.ts';
+import { calibrationOf } from './isotonic.ts';
+import { judge, judgeOne, outputsOf, worstOf, type Judgement } from './judge.ts';
+import { linesFor, writable } from './lines.ts';
+import { countsTable, listed, writeLabels } from './lists.ts';
+import { reasonsText } from './logs.ts';
 import { USAGE, UsageError, options, type Options } from './options.ts';
-import { simulate, type Traffic } from './simulate.ts';
-import { ofClients, windows, type Samples } from './window.ts';
+import { abuseReached, table } from './outcome.ts';
+import { progress } from './progress.ts';
+import { parted, requestsOf, type Requests } from './requests.ts';
+import { samplesOf } from './samples.ts';
+import { simulate } from './simulate.ts';
+import { sitesOf, type Site } from './sites.ts';
+import { importance, study, type Study } from './study.ts';
+import { supplement } from './supplement.ts';
 import { write } from './write.ts';
 
-async function traffic({ logs, seed }: Options): Promise<Traffic & { data: Record<string, unknown> }> {
-  if (logs.length === 0) return { ...simulate(seed), data: { source: 'simulator', seed } };
-  const { entries, summary, left, reasons } = await entriesOf(logs);
-  for (const { file, rows, unfit } of summary.files) {
-    console.log(`${path.basename(file)}: ${rows} lines${unfit > 0 ? `, ${unfit} that do not fit` : ''}`);
-  }
-  for (const { file, line, text } of summary.samples)
-    console.log(`  ${path.basename(file)}:${line}: ${text}`);
-  if (left > 0) console.log(`left out: ${reasonsText(reasons)}`);
-  const data = { source: 'access logs', files: logs.length, lines: summary.rows, unfit: summary.unfit, left };
-  return { entries, labels: label(entries), data };
-}
+/** What baselines look at, beside the model's own features. */
+const ALWAYS = ['requests_60s', 'errors_4xx', 'errors_5xx'];
 
-const targetsOf = (samples: Samples, labels: Labels): Float64Array =>
-  Float64Array.from(samples.clients, (client) => TARGET[labels.get(client)?.class ?? 'people']);
+/** A client of fewer requests says little about a model. */
+const JUDGED_FROM = 3;
 
-/** One client in four is held out of the fit, by a hash of its key: whole clients, never rows. */
-function isHeldOut(client: string): boolean {
-  let hash = 0;
-  for (const letter of client) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0;
-  return Math.imul(hash, 0x9e3779b1) >>> 30 === 0;
-}
+/** Of a simulated flood the first few hundred requests say all that there is. */
+const SIMULATED_AT_MOST = 300;
 
-function progress(epochs: number): (epoch: number, loss: number) => void {
-  if (!process.stdout.isTTY) {
-    return (epoch, loss) => {
-      if (epoch % 10 === 0 || epoch === epochs)
-        console.log(`epoch ${epoch}/${epochs}: loss ${loss.toFixed(5)}`);
-    };
-  }
-  const bar = new SingleBar({ format: 'fitting |{bar}| epoch {value}/{total}, loss {loss}' });
-  bar.start(epochs, 0, { loss: '' });
-  return (epoch, loss) => {
-    bar.update(epoch, { loss: loss.toFixed(5) });
-    if (epoch === epochs) bar.stop();
-  };
-}
-
-/** Rows with the scores that they must give: the least and the most seen of every feature, and steps between. */
-function goldenOf(fitted: Fitted, samples: Samples): { inputs: number[][]; scores: number[] } {
-  const width = samples.names.length;
-  const highest = Array.from({ length: width }, (_, k) => {
-    let most = 1;
-    for (let i = 0; i < samples.n; i++) most = Math.max(most, samples.rows[i * width + k] as number);
-    return most;
+function firstOf(entries: readonly Entry[]): Entry[] {
+  const seen = new Map<string, number>();
+  return entries.filter(({ client }) => {
+    const n = (seen.get(client) ?? 0) + 1;
+    seen.set(client, n);
+    return n <= SIMULATED_AT_MOST;
   });
-  const inputs = Array.from({ length: 32 }, (_, i) => highest.map((most) => Math.round(most ** (i / 31))));
-  const scores = predict(fitted, Float64Array.from(inputs.flat()), inputs.length);
-  return { inputs, scores: [...scores] };
+}
+
+async function sitesFor(chosen: Options): Promise<{ sites: Site[]; data: Record<string, unknown> }> {
+  const { logs, seed } = chosen;
+  if (logs.length === 0) {
+    const { entries, labels } = simulate(seed);
+    const site = { name: 'simulator', entries: firstOf(entries), labels };
+    return { sites: [site], data: { source: 'simulator', seed } };
+  }
+  const { sites, summaries, left, reasons } = await sitesOf(logs, listed(chosen.abuse, chosen.human));
+  for (const { files, samples } of summaries) {
+    for (const { file, rows, unfit } of files) {
+      console.log(`${path.basename(file)}: ${rows} lines${unfit > 0 ? `, ${unfit} that do not fit` : ''}`);
+    }
+    for (const { file, line, text } of samples) console.log(`  ${path.basename(file)}:${line}: ${text}`);
+  }
+  if (left > 0) console.log(`left out: ${reasonsText(reasons)}`);
+  const lines = summaries.reduce((sum, { rows }) => sum + rows, 0);
+  const unfit = summaries.reduce((sum, summary) => sum + summary.unfit, 0);
+  return { sites, data: { source: 'access logs', files: logs.length, lines, unfit, left } };
+}
+
+/** By every log in turn, or by one; a single log is parted by clients. Whole clients are held out, never rows. */
+async function judged(
+  all: readonly Requests[],
+  more: readonly Requests[],
+  chosen: Options,
+): Promise<Judgement & { study?: Study }> {
+  const sites = all.length > 1 ? all : parted(all[0] as Requests, 4);
+  const way = { seed: chosen.seed, epochs: chosen.epochs, more };
+  if (chosen.judge) {
+    const say = (what: string): void => console.log(`judging ${what}`);
+    const whole = await judge(sites, chosen.features, { ...way, permute: true }, (site) =>
+      say(`without ${site}`),
+    );
+    const { permuted: _, ...rest } = whole;
+    return { ...rest, permuted: {}, study: await study(sites, chosen.features, way, whole, say) };
+  }
+  // One that has people and abusers to judge by, but not the one that has most: that is needed to learn from.
+  const of = (site: Requests, kind: Class): number =>
+    site.clients.filter((one) => one.class === kind && one.requests >= JUDGED_FROM).length;
+  const both = (site: Requests): number => Math.min(of(site, 'people'), of(site, 'abuse'));
+  const held = [...sites].sort((a, b) => both(b) - both(a))[sites.length > 2 ? 1 : 0] as Requests;
+  console.log(`held out: ${held.site}`);
+  return judgeOne(sites, held, chosen.features, way);
+}
+
+/** @throws Error if a simple rule does as well, and nobody insists */
+function mustBeat({ model, baselines }: Judgement, force: boolean): void {
+  for (const [name, other] of Object.entries(baselines)) {
+    if (abuseReached(model) > abuseReached(other) || force) continue;
+    throw new Error(
+      `the model does not beat the baseline "${name}": add logs or features, or write it all the same with --force`,
+    );
+  }
+}
+
+function printStudy(found: Study): void {
+  console.log(`without …\n${table(Object.entries(found.ablation))}`);
+  if (Object.keys(found.learning).length > 0)
+    console.log(`learning from …\n${table(Object.entries(found.learning))}`);
+  console.log(
+    `abuse in slow less others in slow: how much of it is lost when a feature's values are dealt out anew\n${importance(found)}`,
+  );
 }
 
 async function train(chosen: Options): Promise<void> {
   const { backend, nativeFailure } = await tensorflow();
   if (nativeFailure !== undefined) console.log(`warning: ${nativeFailure}; training with ${backend}`);
-  const { entries, labels, data } = await traffic(chosen);
+  const { sites, data } = await sitesFor(chosen);
+  console.log(countsTable(sites));
+  if (chosen.labelsOut !== null) writeLabels(chosen.labelsOut, sites);
+  const names = [...new Set([...chosen.features, ...ALWAYS])];
+  const requests = sites.map((site) => requestsOf(site, names));
+  const more = chosen.logs.length === 0 ? [] : supplement(chosen.seed).map((site) => requestsOf(site, names));
+  const { samples, targets } = samplesOf([...requests, ...more], chosen.features);
+  const fitted = await fit(samples, targets, {
+    seed: chosen.seed,
+    epochs: chosen.epochs,
+    onEpoch: progress(chosen.epochs),
+  });
+  const judgement = await judged(requests, more, chosen);
+  console.log(table([['model', judgement.model], ...Object.entries(judgement.baselines)]));
+  if (judgement.study) printStudy(judgement.study);
+  mustBeat(judgement, chosen.force);
+  const { seed, epochs } = chosen;
+  const calibration = await calibrationOf(samples, targets, { seed, epochs });
+  const outputs = requests.map((site) => outputsOf(fitted, site, chosen.features));
+  const lines = Float64Array.from(linesFor(worstOf(requests, outputs)));
+  const [standard, slow] = finisher(calibration)(lines) as unknown as [number, number];
+  const thresholds = writable([standard, slow]);
   const counts = Object.fromEntries(
-    CLASSES.map((kind) => [kind, [...labels.values()].filter((one) => one.class === kind).length]),
+    CLASSES.map((kind) => [
+      kind,
+      requests.flatMap((r) => r.clients).filter((one) => one.class === kind).length,
+    ]),
   );
-  console.log(
-    `${entries.length} requests; labelled clients: ${CLASSES.map((k) => `${counts[k]} ${k}`).join(', ')}`,
-  );
-  const samples = windows(entries, chosen.features, (client) => labels.has(client));
-  const seen = ofClients(samples, (client) => !isHeldOut(client));
-  const unseen = ofClients(samples, isHeldOut);
-  const fitted = await fit(seen, targetsOf(seen, labels), { ...chosen, onEpoch: progress(chosen.epochs) });
-  // The lines come from the clients that the fit saw, so that the held-out ones judge them too.
-  const thresholds = linesFor(worst(seen, predict(fitted, seen.rows, seen.n)), labels);
-  const report = evaluate(unseen, predict(fitted, unseen.rows, unseen.n), labels, thresholds);
-  console.log(table(report));
-  if ((report.rows[0]?.abuse ?? 0) < 0.05) {
-    console.log(
-      'warning: what these features say does not tell these clients apart; hardly anybody would be in slow',
-    );
-  }
   const version = await write(chosen.out, {
     model: fitted.model,
-    golden: goldenOf(fitted, samples),
+    golden: goldenOf(fitted, samples, calibration),
     manifest: {
       features: chosen.features,
       scaling: fitted.scaling,
+      calibration,
       thresholds,
-      data: { ...data, requests: entries.length, labelled_clients: counts },
-      metrics: { held_out: report, loss: fitted.loss, epochs: chosen.epochs },
+      data: {
+        ...data,
+        requests: requests.reduce((sum, { n }) => sum + n, 0),
+        labelled_clients: counts,
+        simulated: more.map(({ site, clients }) => `${clients.length} ${site}`),
+      },
+      metrics: {
+        judged: chosen.judge ? 'leave-one-log-out' : 'one held out',
+        ...judgement,
+        loss: fitted.loss,
+        epochs: chosen.epochs,
+      },
       seed: chosen.seed,
       backend,
     },
@@ -105,8 +165,9 @@ async function train(chosen: Options): Promise<void> {
 
 try {
   const chosen = options(process.argv.slice(2));
-  if (chosen) await train(chosen);
-  else console.log(USAGE);
+  if (!chosen) console.log(USAGE);
+  else if (chosen.calibrate) await calibrate(chosen);
+  else await train(chosen);
 } catch (error) {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const usage = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');

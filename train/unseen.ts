@@ -15,6 +15,6 @@ export function unseen(row: LogRow): string | null {
   if (row.method === '') return row.target === '' ? 'no request line' : 'not an HTTP request';
   if (!METHOD.test(row.method)) return 'not an HTTP request';
   if (BEFORE_A_REQUEST.has(row.status)) return `answered ${row.status} before a request was read`;
-  if (row.refused === true) return 'refused by nginx itself';
+  if (row.refused === true) return 'not counted by the gateway (refused, denied or redirected)';
   return null;
 }

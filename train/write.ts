@@ -1,8 +1,10 @@
 /** A trained network → a model folder, whole or not at all. */
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -12,7 +14,7 @@ import {
 import path from 'node:path';
 import type { LayersModel, io } from '@tensorflow/tfjs';
 import { loadModel } from '../scorer/model.ts';
-import { sha256, versionOf, type Manifest } from '../scorer/manifest.ts';
+import { readModelFiles, sha256, versionOf, type Manifest } from '../scorer/manifest.ts';
 
 export interface Contents {
   model: LayersModel;
@@ -71,6 +73,33 @@ export async function write(out: string, { model, manifest, golden }: Contents):
     writeFileSync(path.join(made, 'weights.bin'), weights);
     writeFileSync(path.join(made, 'golden.json'), goldenJson);
     const whole: Manifest = { format: 1, version, ...manifest, files };
+    writeFileSync(path.join(made, 'manifest.json'), `${JSON.stringify(whole, null, 2)}\n`);
+    (await loadModel(made)).close();
+    swap(made, dir);
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+  return version;
+}
+
+/**
+ * The model in a folder with other lines, and so another version; its figures stay those of its training.
+ * @throws ModelError if there is none, or none that is whole
+ */
+export async function withThresholds(out: string, thresholds: number[]): Promise<string> {
+  const dir = path.resolve(out);
+  refuseOthers(dir);
+  refuseOthers(`${dir}.previous`);
+  const { manifest } = await readModelFiles(dir);
+  const [modelJson, weights] = ['model.json', 'weights.bin'].map((name) =>
+    readFileSync(path.join(dir, name)),
+  ) as [Buffer, Buffer];
+  const version = versionOf(modelJson, weights, { ...manifest, thresholds });
+  const made = mkdtempSync(`${dir}.new-`);
+  try {
+    chmodSync(made, 0o755);
+    for (const name of FILES) copyFileSync(path.join(dir, name), path.join(made, name));
+    const whole: Manifest = { ...manifest, version, thresholds };
     writeFileSync(path.join(made, 'manifest.json'), `${JSON.stringify(whole, null, 2)}\n`);
     (await loadModel(made)).close();
     swap(made, dir);

@@ -2,6 +2,7 @@
 
 local ffi = require "ffi"
 local observations = require "scoregate.observations"
+local agent = require "scoregate.agent"
 local asks = require "scoregate.asks"
 local breaker = require "scoregate.breaker"
 local clients = require "scoregate.clients"
@@ -59,6 +60,11 @@ local function is_empty(text, size)
     return size == 0 or (size == 1 and text[0] == 45)
 end
 
+-- A header as an access log would show it: "-" is none.
+local function shown(text, size)
+    return text, is_empty(text, size) and 0 or size
+end
+
 -- Whether a request whose lease does not hold should wait for a verdict.
 local function worth_waiting(state, asked)
     if state == ENDED or not asked or settings.wait_ms == 0 or breaker.open() then
@@ -110,9 +116,9 @@ function M.access()
     local now_s = floor(now / 1000)
     local family, a, b = key.of(address(r))
     local method = get_method()
-    local path_bit, asset = target.look(request_uri(r))
+    local path_bit, ending, hidden, odd = target.look(request_uri(r))
     local no_referer = is_empty(referer(r))
-    local no_user_agent = is_empty(user_agent(r))
+    local agent_bit, agent_class = agent.look(shown(user_agent(r)))
     local pin = pinned and pinned(r)
 
     clients.lock()
@@ -123,9 +129,9 @@ function M.access()
     clients.touch(i, c, now_s)
     clients.count_hit(c, now_s)
     clients.soil(i, c, now)
-    local marks = arrival(c, method, asset, no_referer, no_user_agent, path_bit)
+    local marks = arrival(c, method, ending, hidden, odd, agent_class, no_referer, path_bit, agent_bit)
     if marks ~= 0 then
-        lease.show_signs(c, marks, now_s)
+        lease.show_signs(c, marks)
     end
     if pin then
         local score = route.settle_pinned(c, pin)
@@ -160,12 +166,16 @@ function M.log()
     local family, a, b = key.of(address(r))
     local status = ngx.status
     local bytes = tonumber(C.ngx_atoi(bytes_sent(r)))
+    local path_bit, ending = 0, 0
+    if status >= 400 then
+        path_bit, ending = target.place(request_uri(r))
+    end
 
     clients.lock()
     local i, c = clients.find(family, a, b)
     if c then
         clients.soil(i, c, now)
-        ended(c, nil, nil, nil, nil, nil, status, bytes)
+        ended(c, nil, ending, nil, nil, nil, nil, path_bit, nil, status, bytes)
         if status >= 400 and status ~= CLIENT_WENT_AWAY then
             lease.show_error(c)
             if lease.state(c, c.hits, now) == lease.USED_UP then

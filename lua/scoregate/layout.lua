@@ -5,6 +5,7 @@ local observations = require "scoregate.observations"
 
 -- hits, hits_end: this client's requests so far, and the last of them that its lease covers; errors
 -- and signs likewise, but used up when the end is reached. ask_at: the request to refresh from.
+-- harmless, marks: signs as bits, those that the lease allows and those shown since the last report.
 -- Times are milliseconds of nginx's monotonic clock, seen_s and hit_s its seconds.
 local CLIENT = [[
 typedef struct {
@@ -13,10 +14,12 @@ typedef struct {
     int32_t a, b;
     uint32_t seen_s;
     uint32_t errors, errors_end, errors_ask, signs, signs_end, signs_ask;
-    uint32_t generation, marks, marks_before, marks_s, new_mark;
+    uint32_t generation;
+    int32_t harmless;
     float score;
     uint8_t family, tier, segment, dirty, pinned, held, hit_seconds;
     uint32_t hit_s[12], hit_n[12];
+    int32_t marks;
     %s
 } scoregate_client;
 
@@ -41,8 +44,8 @@ local client_size = ffi.sizeof("scoregate_client")
 
 local M = {
     client_size = client_size,
-    --- Where a record's unreported part begins: the observations are its last fields.
-    unreported = ffi.offsetof("scoregate_client", observations.names[1]),
+    --- Where a record's unreported part begins: signs and observations are its last fields.
+    unreported = ffi.offsetof("scoregate_client", "marks"),
     --- Two blocks with the same text can be read the same way.
     signature = client_size .. "/" .. header_size .. "/" .. observations.fields,
 }

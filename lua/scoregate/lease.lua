@@ -8,7 +8,6 @@ local ceil, floor, max = math.ceil, math.floor, math.max
 
 local NO_TIER = clients.NO_TIER
 local SPREAD_MS = 2000
-local MARK_SECONDS = 30
 
 local M = { HOLDS = 0, ENDED = 1, USED_UP = 2, NONE = 3 }
 
@@ -37,20 +36,13 @@ function M.nearly_spent(c, ordinal)
     return ordinal >= c.ask_at or c.errors >= c.errors_ask or c.signs >= c.signs_ask
 end
 
---- Adds the signs (bits) that a request shows. One that the client has not shown in about the last
--- minute ends its lease.
-function M.show_signs(c, marks, now_s)
-    local age = now_s - c.marks_s
-    if age >= MARK_SECONDS then
-        c.marks_before = age < 2 * MARK_SECONDS and c.marks or 0
-        c.marks, c.marks_s = 0, now_s
-    end
+--- Adds the signs (bits) that a request shows. One that the lease does not call harmless ends it.
+function M.show_signs(c, marks)
     c.signs = c.signs + 1
-    if band(marks, bnot(bor(c.marks, c.marks_before))) ~= 0 then
-        c.new_mark = c.signs
+    c.marks = bor(c.marks, marks)
+    if band(marks, bnot(c.harmless)) ~= 0 then
         c.signs_end = c.signs
     end
-    c.marks = bor(c.marks, marks)
 end
 
 --- Adds one 4xx or 5xx answer.
@@ -67,7 +59,7 @@ end
 
 --- Gives record `c` a verdict. `taken` is the copy of the record when its report was taken: what has
 -- arrived since then is charged to the new lease, because its ends count from there.
--- verdict: {score, lease = {hits, errors, signs, ttl_ms}, origin}, tier a number from 0, generation the
+-- verdict: {score, lease = {hits, errors, signs, harmless, ttl_ms}, origin}, tier a number from 0, generation the
 -- answer's own: a verdict older than a change that has been applied ends soon.
 function M.grant(c, taken, verdict, tier, generation, now)
     local lease, gateways = verdict.lease, clients.shared.gateways
@@ -84,8 +76,9 @@ function M.grant(c, taken, verdict, tier, generation, now)
     c.errors_ask = taken.errors + ceil(errors * 0.75)
     c.signs_end = taken.signs + signs
     c.signs_ask = taken.signs + ceil(signs * 0.75)
-    if c.new_mark > taken.signs then
-        c.signs_end = c.signs -- a sign new since the report: this verdict does not know it
+    c.harmless = lease.harmless
+    if band(c.marks, bnot(c.harmless)) ~= 0 then
+        c.signs_end = c.signs -- a sign shown since the report: this verdict does not know it
     end
     c.refresh_until = 0
 end

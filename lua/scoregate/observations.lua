@@ -13,12 +13,16 @@ local M = { settings = settings, names = {}, kinds = {} }
 
 local SOURCE = [[
 local bor, lshift = bit.bor, bit.lshift
-return function(c, method, asset, no_referer, no_user_agent, path_bit, status, bytes_sent)
+return function(c, method, ending, hidden, odd, agent, no_referer, path_bit, user_agent_bit, status, bytes_sent)
     local marks = 0
 %s
     return marks
 end
 ]]
+
+-- As target.lua and agent.lua number them.
+local ENDING = { asset = 1, script = 2, archive = 3 }
+local AGENT = { empty = 0, browser = 1, tool = 2, declared = 3 }
 
 local function quoted_list(names, operator, joiner)
     local tests = {}
@@ -37,22 +41,35 @@ local function condition(o)
         tests[#tests + 1] = quoted_list(o.method_not, "~=", " and ")
     end
     if o.asset ~= nil then
-        tests[#tests + 1] = o.asset and "asset" or "not asset"
+        tests[#tests + 1] = o.asset and "ending == 1" or "ending ~= 1"
+    end
+    if o.ending then
+        tests[#tests + 1] = "ending == " .. ENDING[o.ending]
+    end
+    if o.dot then
+        tests[#tests + 1] = "hidden"
+    end
+    if o.odd then
+        tests[#tests + 1] = "odd"
+    end
+    if o.agent then
+        tests[#tests + 1] = "agent == " .. AGENT[o.agent]
     end
     if o.empty then
-        tests[#tests + 1] = "no_" .. o.empty
+        tests[#tests + 1] = o.empty == "referer" and "no_referer" or "agent == 0"
     end
     if o.status then
         tests[#tests + 1] = ("status >= %d and status <= %d"):format(o.status[1], o.status[2])
     end
-    return table.concat(tests, " and ")
+    return #tests == 0 and "true" or table.concat(tests, " and ")
 end
 
 local function line(o, mark)
     if o.kind == "bitmap" then
-        return ([[
-    if path_bit < 32 then c.%s[0] = bor(c.%s[0], lshift(1, path_bit))
-    else c.%s[1] = bor(c.%s[1], lshift(1, path_bit - 32)) end]]):gsub("%%s", o.name)
+        local set = ("if %s_bit < 32 then c.%s[0] = bor(c.%s[0], lshift(1, %s_bit)) else "
+            .. "c.%s[1] = bor(c.%s[1], lshift(1, %s_bit - 32)) end")
+            :format(o.of, o.name, o.name, o.of, o.name, o.name, o.of)
+        return ("    if %s then %s end"):format(condition(o), set)
     end
     if o.kind == "sum" then
         return ("    c.%s = c.%s + %s"):format(o.name, o.name, o.of)
@@ -87,17 +104,12 @@ end
 --- C fields of a client's record, one an observation.
 M.fields = table.concat(fields, " ")
 
---- arrival(c, method, asset, no_referer, no_user_agent, path_bit) adds what a request shows when it
--- arrives to the record `c`, and returns the signs that it shows as bits.
+--- arrival(c, method, ending, hidden, odd, agent, no_referer, path_bit, user_agent_bit) adds what a request
+-- shows when it arrives to the record `c`, and returns the signs that it shows as bits.
 M.arrival = compile("arrival")
 
---- ended(c, method, nil, nil, nil, nil, status, bytes_sent) adds what its response shows.
+--- ended(c, method, ending, nil, nil, nil, nil, path_bit, nil, status, bytes_sent) adds what its response
+-- shows. The target's ending and bit need be known only where the status is one of an error.
 M.ended = compile("end")
-
---- Set of the file name extensions, in lower case, that make a request one for an asset.
-M.asset_extensions = {}
-for _, extension in ipairs(settings.vocabulary.asset_extensions) do
-    M.asset_extensions[extension] = true
-end
 
 return M

@@ -1,4 +1,4 @@
--- A request's target: which bit of the path bitmap it sets, and whether it names an asset.
+-- A request's target: which bit of the path bitmap it sets, and what it looks like.
 --
 -- A loop over its bytes in Lua would keep LuaJIT from compiling the access phase as one trace, so the
 -- work is done by functions of the C library and of nginx's core, which nginx exports to its modules.
@@ -6,6 +6,7 @@
 local ffi = require "ffi"
 local bit = require "bit"
 local observations = require "scoregate.observations"
+local words = require "scoregate.words"
 
 local C = ffi.C
 local rshift = bit.rshift
@@ -17,44 +18,71 @@ uint32_t ngx_murmur_hash2(const unsigned char *data, size_t size);
 void ngx_strlow(unsigned char *to, const unsigned char *from, size_t size);
 ]]
 
-local SLASH, DOT, QUESTION, HASH = 47, 46, 63, 35
-local LONGEST = 8 -- of an asset's extension
+local SLASH, DOT, QUESTION, HASH, PERCENT = 47, 46, 63, 35, 37
+local LONGEST = 8 -- of an extension
+local WELL_KNOWN = "/.well-known/"
 
 local lower = ffi.new("unsigned char[?]", LONGEST)
+local vocabulary = observations.settings.vocabulary
+local odd_raw, odd_escaped = words.contains(vocabulary.odd.raw), words.contains(vocabulary.odd.escaped)
+
+local M = { NONE = 0, ASSET = 1, SCRIPT = 2, ARCHIVE = 3 }
 
 -- Extensions are compared by their hash, so that no string is made.
-local is_asset = {}
-for extension in pairs(observations.asset_extensions) do
-    assert(#extension <= LONGEST, "asset_extensions: an extension has at most 8 letters: " .. extension)
-    is_asset[C.ngx_murmur_hash2(extension, #extension)] = true
+local ending_of = {}
+for kind, extensions in pairs(vocabulary.endings) do
+    for _, extension in ipairs(extensions) do
+        assert(#extension <= LONGEST, "endings: an extension has at most 8 letters: " .. extension)
+        ending_of[C.ngx_murmur_hash2(extension, #extension)] = M[kind:upper()]
+    end
 end
-
-local M = {}
 
 local function cut(text, size, byte)
     local at = C.memchr(text, byte, size)
     return at == nil and size or tonumber(at - text)
 end
 
-local function asset(text, size)
+local function ending(text, size)
     local dot = C.memrchr(text, DOT, size)
     if dot == nil then
-        return false
+        return M.NONE
     end
     local length = tonumber(text + size - dot) - 1
     if length > LONGEST or C.memchr(dot, SLASH, length + 1) ~= nil then
-        return false
+        return M.NONE
     end
     C.ngx_strlow(lower, dot + 1, length)
-    return is_asset[C.ngx_murmur_hash2(lower, length)] == true
+    return ending_of[C.ngx_murmur_hash2(lower, length)] or M.NONE
 end
 
---- Looks at a target of `size` bytes at `text` (const unsigned char *) up to its `?` or `#`:
--- bit 0..63 (the top six bits of the path's MurmurHash2, as scorer/observations.ts computes it), and
--- whether its extension is an asset's.
+-- A segment that begins with a dot; /.well-known/ (RFC 8615) is meant to be asked for.
+local function hidden(text, size)
+    return C.memmem(text, size, "/.", 2) ~= nil and C.memmem(text, size, WELL_KNOWN, #WELL_KNOWN) == nil
+end
+
+-- What no page links to: no path of ours, steps up, escaped dots, markup.
+local function odd(text, size)
+    return size == 0 or text[0] ~= SLASH or (size > 1 and text[1] == SLASH) or odd_raw(text, size)
+        or (C.memchr(text, PERCENT, size) ~= nil and odd_escaped(text, size))
+end
+
+-- nginx's $request_uri is without scheme and host, whatever form the target came in.
+local function path_size(text, size)
+    return cut(text, cut(text, size, QUESTION), HASH)
+end
+
+--- Looks at a target of `size` bytes at `text` (const unsigned char *): bit 0..63 of its path up to `?` or
+-- `#` (the top six bits of its MurmurHash2, as scorer/bitmap.ts computes it), its ending (ASSET, SCRIPT,
+-- ARCHIVE or NONE), whether a segment of it begins with a dot, and whether the target is odd.
 function M.look(text, size)
-    size = cut(text, cut(text, size, QUESTION), HASH)
-    return rshift(C.ngx_murmur_hash2(text, size), 26), asset(text, size)
+    local path = path_size(text, size)
+    return rshift(C.ngx_murmur_hash2(text, path), 26), ending(text, path), hidden(text, path), odd(text, size)
+end
+
+--- The bit and the ending alone: for the log phase of a request that failed.
+function M.place(text, size)
+    size = path_size(text, size)
+    return rshift(C.ngx_murmur_hash2(text, size), 26), ending(text, size)
 end
 
 return M

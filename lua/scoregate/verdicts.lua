@@ -20,7 +20,7 @@ local function is_verdict(v)
     local l = type(v) == "table" and v.lease
     return type(l) == "table" and settings.tier_index[v.tier] and type(v.score) == "number"
         and v.score >= 0 and v.score <= 1 and whole(l.hits) and whole(l.errors) and whole(l.signs)
-        and whole(l.ttl_ms)
+        and whole(l.harmless) and whole(l.ttl_ms)
 end
 
 --- Reads an answer to a report of `n` clients: a table, or nil, "could not …".

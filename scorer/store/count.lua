@@ -9,7 +9,7 @@
 -- Returns  {second, microsecond, 1 if counted, gateways, generation, records, each after its length as u16}
 local prefix, mode, sender, seq = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local WINDOW, ALIVE_MS, SENDER_S = 60, 3000, 3600
-local MAX24, MAX48 = 2 ^ 24 - 1, 2 ^ 48 - 1
+local MAX16, MAX48 = 2 ^ 16 - 1, 2 ^ 48 - 1
 local bucket_s, payload = tonumber(ARGV[9]), ARGV[11]
 local byte, sub, char, floor, max, min = string.byte, string.sub, string.char, math.floor, math.max, math.min
 local read, write = struct.unpack, struct.pack
@@ -35,7 +35,7 @@ do
   for i = 1, #kinds do
     local kind = sub(kinds, i, i)
     slot[i] = at
-    if kind == 'c' then fmt, width, at = fmt .. 'I3', width + 3, at + 1
+    if kind == 'c' then fmt, width, at = fmt .. 'I2', width + 2, at + 1
     elseif kind == 's' then fmt, width, at = fmt .. 'I6', width + 6, at + 1
     else fmt, width, at = fmt .. 'I4I4', width + 8, at + 2 end
   end
@@ -54,15 +54,15 @@ local first_bucket = math.ceil((now - WINDOW + 1) / bucket_s)
 local function add_hits(hits, last, second, n)
   local p = #hits
   while p > 0 do
-    local s = last - (last - byte(hits, p - 3)) % 256
+    local s = last - (last - byte(hits, p - 2)) % 256
     if s < second then break end
     if s == second then
-      n = n + byte(hits, p - 2) + 256 * byte(hits, p - 1) + 65536 * byte(hits, p)
-      return sub(hits, 1, p - 4) .. write('<BI3', second % 256, min(n, MAX24)) .. sub(hits, p + 1)
+      n = n + byte(hits, p - 1) + 256 * byte(hits, p)
+      return sub(hits, 1, p - 3) .. write('<BI2', second % 256, min(n, MAX16)) .. sub(hits, p + 1)
     end
-    p = p - 4
+    p = p - 3
   end
-  return sub(hits, 1, p) .. write('<BI3', second % 256, min(n, MAX24)) .. sub(hits, p + 1)
+  return sub(hits, 1, p) .. write('<BI2', second % 256, min(n, MAX16)) .. sub(hits, p + 1)
 end
 
 local function add_observed(buckets, last, id, mask, at)
@@ -90,7 +90,7 @@ local function add_observed(buckets, last, id, mask, at)
         v[s], v[s + 1], at = bit.bor(v[s], hi) % 2 ^ 32, bit.bor(v[s + 1], lo) % 2 ^ 32, at + 8
       else
         local more = read('<I6', payload, at)
-        v[s], at = min(v[s] + more, kind == 99 and MAX24 or MAX48), at + 6
+        v[s], at = min(v[s] + more, kind == 99 and MAX16 or MAX48), at + 6
       end
     end
   end
@@ -125,10 +125,10 @@ end
 local function split(record)
   local had, _, last, hits, buckets = read('<BBI4BB', record)
   local head = 8 + 4 * had
-  if #record ~= head + 4 * hits + width * buckets then return nil end
+  if #record ~= head + 3 * hits + width * buckets then return nil end
   local top = sub(record, 1, head)
   if had ~= lines then top = nobody end
-  return top, last, sub(record, head + 1, head + 4 * hits), sub(record, head + 4 * hits + 1)
+  return top, last, sub(record, head + 1, head + 3 * hits), sub(record, head + 3 * hits + 1)
 end
 
 local function kept_for(top)
@@ -156,7 +156,7 @@ local function add(record, at)
   -- says when only within 256 seconds.
   local was = record and #record >= 8 and read('<I4', record, 3) or last
   local cut, total = 0, #hits
-  while cut < total and was - (was - byte(hits, cut + 1)) % 256 <= now - WINDOW do cut = cut + 4 end
+  while cut < total and was - (was - byte(hits, cut + 1)) % 256 <= now - WINDOW do cut = cut + 3 end
   if cut > 0 then hits = sub(hits, cut + 1) end
   local was_id = floor(was / bucket_s)
   cut, total = 0, #buckets
@@ -173,7 +173,7 @@ local function add(record, at)
       buckets = add_observed(buckets, last, id, mask, at + 6 + 5 * count)
     end
   end
-  record = sub(top, 1, 2) .. write('<I4BB', last, #hits / 4, #buckets / width) .. sub(top, 9) .. hits .. buckets
+  record = sub(top, 1, 2) .. write('<I4BB', last, #hits / 3, #buckets / width) .. sub(top, 9) .. hits .. buckets
   return record, true, kept_for(top)
 end
 

@@ -2,11 +2,11 @@
  * A client's record: one packed string, the same in Redis (where script.lua reads and writes it) and in memory.
  *
  *   u8 lines · u8 tier (255: none) · u32 last · u8 hits · u8 buckets · u32 since, per line
- *   hits × (u8 second mod 256, u24 n), oldest first
- *   buckets × (u8 bucket mod 256, then per observation: count u24, sum u48, bitmap u32 u32), oldest first
+ *   hits × (u8 second mod 256, u16 n), oldest first
+ *   buckets × (u8 bucket mod 256, then per observation: count u16, sum u48, bitmap u32 u32), oldest first
  *
  * Little endian. `last` is the second of the last report; everything else in the record is younger than 256 seconds
- * (buckets) before it, so one byte says when. A typical client has about 100 bytes, the busiest 800.
+ * (buckets) before it, so one byte says when. A typical client has about 100 bytes, the busiest 900.
  */
 import { BITMAPS, COUNTS, OBSERVATIONS, type Bitmap } from '../observations.ts';
 import { BUCKET_S, WINDOW_S, addHits, addObserved, emptyTrack, firstBucket, prune } from '../window.ts';
@@ -16,8 +16,8 @@ import type { Reported } from './store.ts';
 
 export const NO_TIER = 255;
 export const HEAD = 8;
-export const HIT_BYTES = 4;
-const MAX_24 = 0xffffff;
+export const HIT_BYTES = 3;
+const MAX_16 = 0xffff;
 const MAX_48 = 2 ** 48 - 1;
 
 /** One letter per observation: c(ount), s(um), b(itmap). script.lua derives its pack formats from it. */
@@ -27,7 +27,7 @@ export const VOCABULARY = createHash('sha256')
   .update(JSON.stringify([BUCKET_S, WINDOW_S, OBSERVATIONS.map((o) => [o.name, o.kind])]))
   .digest('hex')
   .slice(0, 6);
-const WIDTHS = OBSERVATIONS.map((o) => (o.kind === 'count' ? 3 : o.kind === 'sum' ? 6 : 8));
+const WIDTHS = OBSERVATIONS.map((o) => (o.kind === 'count' ? 2 : o.kind === 'sum' ? 6 : 8));
 export const BUCKET_BYTES = 1 + WIDTHS.reduce((a, b) => a + b, 0);
 if (OBSERVATIONS.length > 32) throw new Error('config/observations.json declares more than 32 observations');
 
@@ -68,7 +68,7 @@ export function decode(record: Buffer, lines: number): ClientRecord | null {
   }
   let at = HEAD + 4 * had;
   for (let i = 0; i < hits; i++, at += HIT_BYTES) {
-    decoded.track.hits.push([before(decoded.last, record[at] as number), record.readUIntLE(at + 1, 3)]);
+    decoded.track.hits.push([before(decoded.last, record[at] as number), record.readUInt16LE(at + 1)]);
   }
   const lastBucket = Math.floor(decoded.last / BUCKET_S);
   for (let i = 0; i < buckets; i++, at += BUCKET_BYTES) {
@@ -85,7 +85,7 @@ function decodeBucket(record: Buffer, start: number, id: number): Bucket {
       const bits = { hi: record.readUInt32LE(at), lo: record.readUInt32LE(at + 4) };
       if (bits.hi !== 0 || bits.lo !== 0) bucket.bitmaps[o.name] = bits;
     } else {
-      const value = record.readUIntLE(at, o.kind === 'count' ? 3 : 6);
+      const value = record.readUIntLE(at, o.kind === 'count' ? 2 : 6);
       if (value !== 0) bucket.counts[o.name] = value;
     }
     at += WIDTHS[o.index] as number;
@@ -106,7 +106,7 @@ export function encode({ tier, last, since, track }: ClientRecord): Buffer {
   let at = HEAD + 4 * since.length;
   for (const [second, n] of hits) {
     record[at] = second % 256;
-    record.writeUIntLE(Math.min(n, MAX_24), at + 1, 3);
+    record.writeUInt16LE(Math.min(n, MAX_16), at + 1);
     at += HIT_BYTES;
   }
   for (const bucket of buckets) {
@@ -124,7 +124,7 @@ function encodeBucket(record: Buffer, start: number, bucket: Bucket): void {
       record.writeUInt32LE(bucket.bitmaps[o.name]?.hi ?? 0, at);
       record.writeUInt32LE(bucket.bitmaps[o.name]?.lo ?? 0, at + 4);
     } else if (o.kind === 'count') {
-      record.writeUIntLE(Math.min(bucket.counts[o.name] ?? 0, MAX_24), at, 3);
+      record.writeUInt16LE(Math.min(bucket.counts[o.name] ?? 0, MAX_16), at);
     } else {
       record.writeUIntLE(Math.min(bucket.counts[o.name] ?? 0, MAX_48), at, 6);
     }

@@ -1,127 +1,167 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { request } from 'node:http';
-import test, { after, before } from 'node:test';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, get, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backend } from '../../backends/app.ts';
+import { root } from '../../config/paths.ts';
+import { parseJsonLine } from '../../train/line_json.ts';
 
-const app = backend({ name: 'fast' });
-let url = '';
-before(async () => {
-  url = await app.listen({ port: 15300, host: '127.0.0.1' });
-});
-after(() => app.close());
+const PORT = 15301;
+const url = `http://127.0.0.1:${PORT}`;
+const folder = mkdtempSync(join(tmpdir(), 'scoregate-demo-'));
+after(() => rmSync(folder, { recursive: true }));
 
-test('every path and method answers 200 and says which backend served it', async () => {
-  for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND', 'REPORT']) {
-    const response = await fetch(`${url}/any/path.php?x=1`, { method });
-    assert.equal(response.status, 200, method);
-    assert.equal(response.headers.get('x-served-by'), 'fast');
-    const body = (await response.json()) as Record<string, unknown>;
-    assert.equal(body['served_by'], 'fast');
-    assert.equal(body['method'], method);
-    assert.equal(body['path'], '/any/path.php');
+const command = ['--import', 'tsx', 'backends/server.ts'];
+
+/** A node as a process, once it answers; `output` is what it printed so far. */
+async function start(...more: string[]): Promise<{
+  child: ChildProcess;
+  exited: Promise<unknown[]>;
+  output: () => string;
+}> {
+  const child = spawn(process.execPath, [...command, '--port', String(PORT), '--name', 'slow', ...more], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (data: Buffer) => (text += data.toString()));
   }
-});
-
-test('the front page is a page that names the backend', async () => {
-  const response = await fetch(url);
-  assert.match(response.headers.get('content-type') ?? '', /text\/html/);
-  assert.match(await response.text(), /Served by fast/);
-});
-
-test('HEAD answers the headers only', async () => {
-  const response = await fetch(`${url}/x`, { method: 'HEAD' });
-  assert.equal(response.status, 200);
-  assert.equal(response.headers.get('x-served-by'), 'fast');
-  assert.equal(await response.text(), '');
-});
-
-test('a body of any content type is taken, also one that is not what it says', async () => {
-  for (const type of ['application/json', 'text/xml', 'made/up', 'multipart/form-data']) {
-    const response = await fetch(`${url}/post`, {
-      method: 'POST',
-      headers: { 'content-type': type },
-      body: '{broken',
-    });
-    assert.equal(response.status, 200, type);
-    assert.equal(((await response.json()) as { body_bytes: number }).body_bytes, 7);
+  const exited = once(child, 'close');
+  const answers = () =>
+    fetch(`${url}/health`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+  for (const ends = Date.now() + 15_000; !(await answers()); await sleep(50)) {
+    if (Date.now() > ends) throw new Error(`the node does not answer:\n${text}`);
   }
-});
+  return { child, exited, output: () => text };
+}
 
-test('X-Demo-Status and X-Demo-Bytes are obeyed', async () => {
-  const headers = { 'X-Demo-Status': '404', 'X-Demo-Bytes': '5000' };
-  const response = await fetch(`${url}/missing`, { headers });
-  assert.equal(response.status, 404);
-  assert.equal((await response.arrayBuffer()).byteLength, 5000);
-});
+const delayed = (ms: number) => fetch(url, { headers: { 'X-Demo-Delay': String(ms) } });
 
-test('a redirect, a 304 and a 204 are answered without a body where there may be none', async () => {
-  for (const [status, length] of [
-    ['204', 0],
-    ['304', 0],
-    ['302', 12],
-  ] as const) {
-    const headers = { 'X-Demo-Status': status, 'X-Demo-Bytes': '12' };
-    const response = await fetch(`${url}/x`, { headers, redirect: 'manual' });
-    assert.equal(response.status, Number(status));
-    assert.equal((await response.arrayBuffer()).byteLength, length);
-  }
-});
-
-test('X-Demo-Delay delays the answer', async () => {
+test('the program finishes what it is answering when it is told to stop, and takes nothing new', async () => {
+  const { child, exited } = await start();
+  const pending = delayed(600);
+  await sleep(200);
   const started = Date.now();
-  await (await fetch(url, { headers: { 'X-Demo-Delay': '150' } })).text();
-  assert.ok(Date.now() - started >= 145);
-});
-
-test('demo headers out of bounds are refused', async () => {
-  for (const headers of [
-    { 'X-Demo-Status': '99' },
-    { 'X-Demo-Status': '600' },
-    { 'X-Demo-Bytes': '99999999' },
-    { 'X-Demo-Bytes': '-1' },
-    { 'X-Demo-Delay': '10001' },
-    { 'X-Demo-Delay': 'soon' },
-  ]) {
-    const response = await fetch(url, { headers: headers as unknown as Record<string, string> });
-    assert.equal(response.status, 400, JSON.stringify(headers));
-    await response.text();
-  }
-});
-
-test('targets that are no path are answered too', async () => {
-  for (const path of ['//', '/%zz', '/a//b/../c', '/caf\u00e9'.replace('\u00e9', '%E9'), '*']) {
-    const method = path === '*' ? 'OPTIONS' : 'GET';
-    const status = await new Promise<number>((resolve, reject) => {
-      const sent = request({ port: 15300, host: '127.0.0.1', path, method }, (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      });
-      sent.on('error', reject).end();
-    });
-    assert.equal(status, 200, path);
-  }
-});
-
-test('the program finishes what it is answering when it is told to stop', async () => {
-  const args = ['--import', 'tsx', 'backends/server.ts', '--port', '15301', '--name', 'slow'];
-  const child = spawn(process.execPath, args, { stdio: 'inherit' });
-  const exited = once(child, 'exit');
-  for (let tries = 0; tries < 100; tries++) {
-    if (
-      await fetch('http://127.0.0.1:15301/health').then(
-        (answer) => answer.ok,
-        () => false,
-      )
-    )
-      break;
-    await sleep(50);
-  }
-  const pending = fetch('http://127.0.0.1:15301/', { headers: { 'X-Demo-Delay': '300' } });
-  await sleep(100);
   child.kill('SIGTERM');
-  assert.equal((await pending).status, 200);
+  await sleep(100);
+  await assert.rejects(fetch(`${url}/who`), 'a new connection is refused');
+  const answer = await pending;
+  assert.deepEqual([answer.status, answer.headers.get('connection')], [200, 'close']);
   assert.deepEqual(await exited, [0, null]);
+  assert.ok(Date.now() - started < 2000, `${Date.now() - started} ms`);
+});
+
+test('idle kept-alive connections are closed at once', async () => {
+  const { child, exited } = await start();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const [response] = (await once(get(`${url}/who`, { agent }), 'response')) as [NodeJS.ReadableStream];
+  response.resume();
+  await once(response, 'end');
+  const started = Date.now();
+  child.kill('SIGINT');
+  assert.deepEqual(await exited, [0, null]);
+  assert.ok(Date.now() - started < 1000, `${Date.now() - started} ms`);
+  agent.destroy();
+});
+
+test('what takes too long is cut off, and that is said', async () => {
+  const { child, exited, output } = await start();
+  const pending = delayed(10_000);
+  const failed = assert.rejects(pending);
+  await sleep(200);
+  const started = Date.now();
+  child.kill('SIGTERM');
+  assert.deepEqual(await exited, [0, null]);
+  const took = Date.now() - started;
+  assert.ok(took > 4500 && took < 6500, `${took} ms`);
+  assert.match(output(), /slow: .* cut off/);
+  await failed;
+});
+
+test('each request is one line of JSON, on standard output and in the file, as the gateway writes it', async () => {
+  const file = join(folder, 'deep', 'slow.log');
+  const { child, exited, output } = await start('--log', '--log-file', file);
+  const headers = { 'X-Real-IP': '203.0.113.9', 'User-Agent': 'a "test"\\', Referer: 'http://site/' };
+  const sum = await (await fetch(`${url}/add?a=1&b=2`, { headers })).text();
+  const long = '"'.repeat(3000);
+  const longest = { 'X-Real-IP': long, 'User-Agent': long, Referer: long };
+  await (await fetch(`${url}/nowhere/${'x'.repeat(3000)}`, { headers: longest })).text();
+  await (await fetch(`${url}/%zz`)).text();
+  const left = request(url, { headers: { 'X-Demo-Delay': '500' } });
+  left.on('error', () => undefined).end();
+  await sleep(200);
+  left.destroy();
+  await sleep(500);
+  child.kill('SIGTERM');
+  await exited;
+  const text = readFileSync(file, 'utf8');
+  assert.equal(output(), text, 'both are the same, and health checks are in neither');
+  const lines = text.trim().split('\n');
+  const [added, missing, bad, gone] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.equal(lines.length, 4, text);
+  const { time, timestamp, duration_s, ...rest } = added ?? {};
+  assert.deepEqual(rest, {
+    served_by: 'slow',
+    client: '203.0.113.9',
+    peer: '127.0.0.1',
+    method: 'GET',
+    uri: '/add?a=1&b=2',
+    protocol: 'HTTP/1.1',
+    status: 200,
+    bytes: sum.length,
+    referer: 'http://site/',
+    user_agent: 'a "test"\\',
+  });
+  assert.equal(new Date(String(time)).getTime(), Number(timestamp) * 1000);
+  assert.ok(typeof duration_s === 'number' && duration_s >= 0 && duration_s < 1);
+  assert.deepEqual([missing?.['status'], String(missing?.['uri']).length], [404, 500]);
+  assert.deepEqual([bad?.['status'], bad?.['uri']], [400, '/%zz']);
+  assert.equal(gone?.['status'], 499, 'the client left before its answer');
+  assert.equal(parseJsonLine(lines[0] ?? '')?.client, '203.0.113.9', 'what trains reads it');
+  assert.ok(lines.every((line) => Buffer.byteLength(line) < 4096));
+});
+
+test('a wrong option ends the start with what would be right', () => {
+  for (const [args, code, expected] of [
+    [[], 2, /--port: a number from 0 to 65535 is needed, for example --port 8081/],
+    [['--port', '80x'], 2, /--port 80x: a number/],
+    [['--port', '65536'], 2, /--port 65536: a number/],
+    [['--port', '1', '--name', 'a b'], 2, /--name a b: 1 to 64 letters/],
+    [['--port', '1', '--colour', 'red'], 2, /'--colour'[^]*--every-path/],
+    [
+      ['--port', '1', '--host', '0.0.0.0', '--every-path'],
+      2,
+      /--every-path with --host 0\.0\.0\.0: .*loopback only/,
+    ],
+    [['--port', '0', '--rates', 'none.json'], 1, /none\.json: cannot be read/],
+    [
+      ['--port', '0', '--log-file', 'package.json/x.log'],
+      1,
+      /--log-file package\.json\/x\.log cannot be written/,
+    ],
+  ] as const) {
+    const { status, stderr } = spawnSync(process.execPath, [...command, ...args], {
+      timeout: 10_000,
+      cwd: root,
+      encoding: 'utf8',
+    });
+    assert.match(stderr, expected);
+    assert.doesNotMatch(stderr, /\n +at /, 'no stack');
+    assert.equal(status, code, args.join(' '));
+  }
+  const env = { ...process.env, DEMO_SECRET: 'short' };
+  const { status, stderr } = spawnSync(process.execPath, [...command, '--port', '0'], {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+  });
+  assert.deepEqual([status, /DEMO_SECRET: 16 or more/.test(stderr)], [2, true]);
 });

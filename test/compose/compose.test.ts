@@ -21,7 +21,7 @@ async function during(seconds: number, happens: () => Promise<void>): Promise<Lo
     port: ports.gateway,
     rate: 20,
     seconds,
-    request: (k) => ({ path: `/during/${k}` }),
+    request: (k) => ({ path: `/echo/during/${k}` }),
   });
   const [result] = await Promise.all([loading, sleep(1000).then(happens)]);
   return result;
@@ -67,7 +67,7 @@ test('the scorer answers on loopback of this machine', async () => {
 
 test('X-Forwarded-For from outside changes nothing', async () => {
   for (const claimed of ['203.0.113.9', '198.51.100.1']) {
-    const { headers, body } = await get(ports.gateway, '/outside', { 'X-Forwarded-For': claimed });
+    const { headers, body } = await get(ports.gateway, '/echo/outside', { 'X-Forwarded-For': claimed });
     assert.notEqual(headers.get('x-tier'), 'slow');
     assert.notEqual(body['client'], claimed);
   }
@@ -84,7 +84,7 @@ test('the access log is JSON among the logs of the gateway, and backends log too
   assert.equal(flood.length, 605);
   const last = JSON.parse(flood.at(-1) ?? '') as Record<string, unknown>;
   assert.deepEqual([last['tier'], last['status']], ['slow', 200]);
-  assert.match(await compose('logs', '--no-color', 'slow'), /"url":"\/page\/599"/);
+  assert.match(await compose('logs', '--no-color', 'slow'), /"uri":"\/echo\/page\/599"/);
 });
 
 test('nothing runs as root, writes to its image or has rights to spare', async () => {

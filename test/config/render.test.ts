@@ -43,6 +43,10 @@ test('nginx accepts what is rendered, for configurations of all kinds', () => {
     'logs: { access: off, stdout: false, error: run/deep/er/error.log }',
     'access: { default: deny, allow: [10.0.0.0/8], pin: { slow: ["2001:db8::/32", 10.1.2.3] } }\n' +
       'paths: [{ path: /a/, access: { deny: ["::1"] } }, { path: /a/b }, { path: / }]',
+    'compression: { enabled: true, types: [text/html, text/css, text/css], level: 9 }',
+    'compression: { enabled: true, types: [] }',
+    'logs: { headers: true, body_bytes: 100, masked: [] }\nmode: observe\naccess: { deny: ["::1"] }\ncache: { enabled: true }',
+    'logs: { format: combined }',
     'cache: { enabled: true }\nheaders: { tier: true }\npaths: [{ path: /a/, cache: { enabled: false } }]',
     'cache: { stale: off, ttl_s: 5 }\npaths: [{ path: /a, cache: { cookies: true } }]',
     'tiers:\n- { name: a, backends: ["[::1]:81", "127.0.0.1:82"] }\n- { name: b, backends: ["127.0.0.1:82"] }\n' +
@@ -89,6 +93,7 @@ test('gateway.json holds what the Lua modules read', () => {
     holds_s: [120, 600],
     workers: 2,
     pins: false,
+    log: null,
   });
 });
 

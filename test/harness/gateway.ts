@@ -161,7 +161,7 @@ export class Gateway {
     this.scorer = new Part('scorer', [...node, 'scorer/server.ts', ...where], port + 2);
     ['fast', 'standard', 'slow'].forEach((name, i) => {
       const at = port + 10 + i;
-      const command = [...node, 'backends/server.ts', '--port', String(at), '--name', name];
+      const command = [...node, 'backends/server.ts', '--every-path', '--port', String(at), '--name', name];
       this.backends.push(new Part(`backend ${name}`, command, at));
     });
     const nginx = findNginx();
@@ -223,7 +223,12 @@ export class Gateway {
   /** One request as the client `ip`. */
   get(path: string, ip: string, headers: Record<string, string> = {}): Promise<Response> {
     return fetch(`http://127.0.0.1:${this.port}${path}`, {
-      headers: { 'X-Forwarded-For': ip, 'User-Agent': 'Mozilla/5.0', Referer: 'http://site/', ...headers },
+      headers: {
+        'X-Forwarded-For': ip,
+        'User-Agent': 'Mozilla/5.0 (X11)',
+        Referer: 'http://site/',
+        ...headers,
+      },
     });
   }
 

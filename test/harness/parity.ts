@@ -1,9 +1,11 @@
 /** A client in the log and in what was reported of it: both must come to the same. */
 import assert from 'node:assert/strict';
 import { clientKey } from '../../scorer/key.ts';
+import { MOST } from '../../scorer/lease.ts';
 import { fromReported, observe, observeEnd, type Added } from '../../scorer/observations.ts';
 import type { ReportClient } from '../../scorer/schemas.ts';
 import { addObserved, emptyTrack, windowAt } from '../../scorer/window.ts';
+import { DIMENSIONS } from '../../train/backtest_client.ts';
 import { type BacktestScorer, type Kept, type Told } from '../../train/backtest_scorer.ts';
 import type { LogRow } from '../../train/line.ts';
 import type { Verdict } from './relay.ts';
@@ -77,13 +79,16 @@ async function said(
 ): Promise<unknown> {
   const [verdict] = await backtest.report([told], { s: second, ms: 0 });
   const { key, score, tier, requests_60s } = verdict as NonNullable<typeof verdict>;
-  const { hits, errors, signs } = (await backtest.lease(told.kept, tier, second, Infinity)).lease;
-  return { ip: key, score, tier: tiers[tier], requests_60s, hits, errors, signs };
+  const harmless = await backtest.harmless(told.kept, tier, second);
+  const lease: Record<string, number> = { harmless };
+  for (const what of DIMENSIONS)
+    lease[what] = (await backtest.lease(told.kept, tier, second, what, MOST, harmless)).n;
+  return { ip: key, score, tier: tiers[tier], requests_60s, lease };
 }
 
 /** The same of what the scorer said; how long the lease holds goes by milliseconds that nobody knows. */
-const recorded = ({ ip, lease: { hits, errors, signs }, score, tier, requests_60s }: Verdict): unknown => {
-  return { ip: clientKey(ip), score, tier, requests_60s, hits, errors, signs };
+const recorded = ({ ip, lease: { ttl_ms: _, ...lease }, score, tier, requests_60s }: Verdict): unknown => {
+  return { ip: clientKey(ip), score, tier, requests_60s, lease };
 };
 
 /** Follows one client through a report, and holds what the backtest says against the verdict that it had. */

@@ -8,7 +8,7 @@ export interface Verdict {
   score: number;
   tier: string;
   requests_60s: number;
-  lease: { hits: number; errors: number; signs: number; ttl_ms: number };
+  lease: { hits: number; errors: number; signs: number; harmless: number; ttl_ms: number };
 }
 export interface Exchange {
   report: Report;

@@ -70,7 +70,7 @@ export class FakeScorer {
       this.#clients.set(ip, total);
       const slow = total > this.line;
       const left = slow ? 1024 : Math.min(this.longest, this.line - total);
-      const lease = { hits: left, errors: 1024, signs: 1024, ttl_ms: 60000 };
+      const lease = { hits: left, errors: 1024, signs: 1024, harmless: 0xffff, ttl_ms: 60000 };
       return {
         ip,
         score: slow ? 0.9 : 0.1,

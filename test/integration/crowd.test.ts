@@ -48,7 +48,7 @@ test('200,000 addresses at full speed: known clients keep their tier, a flooder 
       headers: {
         'X-Forwarded-For': known(1 + (k % KNOWN)),
         Referer: 'http://site/',
-        'User-Agent': 'Mozilla/5.0',
+        'User-Agent': 'Mozilla/5.0 (X11)',
       },
     });
     // everybody is known before the crowd comes

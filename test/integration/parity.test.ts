@@ -54,7 +54,7 @@ async function writeWholeModel(dir: string): Promise<void> {
   const scores = [
     ...(model.predictOnBatch(tf.tensor2d(scaled)) as ReturnType<typeof tf.tensor2d>).dataSync(),
   ];
-  const manifest = { features, scaling, thresholds: [0.36, 0.42], data: {}, metrics: {}, seed: 1, backend };
+  const manifest = { features, scaling, thresholds: [0.26, 0.32], data: {}, metrics: {}, seed: 1, backend };
   await write(dir, { model, manifest, golden: { inputs, scores } });
 }
 

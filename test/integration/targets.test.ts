@@ -1,32 +1,90 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { bitmapOf, formatBitmap, isAsset, pathBit, pathOf } from '../../scorer/observations.ts';
+import {
+  bitmapOf,
+  formatBitmap,
+  isAsset,
+  observe,
+  pathBit,
+  pathOf,
+  shapeOf,
+} from '../../scorer/observations.ts';
 import { startGateway } from '../harness/gateway.ts';
 import { FakeScorer } from '../harness/scorer.ts';
 
-const file = new URL('../vectors/targets.json', import.meta.url);
-const vectors = JSON.parse(readFileSync(file, 'utf8')) as { target: string; asset: boolean; bit: number }[];
+interface Target {
+  target: string;
+  bit: number;
+  asset: boolean;
+  ending: string | null;
+  dot: boolean;
+  odd: boolean;
+}
+interface Agent {
+  userAgent: string;
+  bit: number;
+  class: string;
+}
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8'));
+const vectors = read('targets.json') as Target[];
+const agents = read('agents.json') as Agent[];
 
 test('TypeScript observes targets as test/vectors/targets.json says', () => {
-  for (const { target, asset, bit } of vectors) {
+  for (const { target, bit, asset, ending, dot, odd } of vectors) {
     assert.equal(pathBit(target), bit, target);
     assert.equal(isAsset(pathOf(target)), asset, target);
+    const shape = shapeOf({ method: 'GET', target });
+    assert.deepEqual([shape.ending ?? null, shape.dot, shape.odd], [ending, dot, odd], target);
   }
 });
 
-test('the gateway observes them likewise', async () => {
+test('TypeScript observes user agents as test/vectors/agents.json says', () => {
+  for (const { userAgent, bit, class: kind } of agents) {
+    assert.equal(shapeOf({ method: 'GET', target: '/', userAgent }).agent, kind, userAgent);
+    const { agents: bits } = observe({ method: 'GET', target: '/', userAgent }).bitmaps;
+    assert.deepEqual(bits, bitmapOf(bit), userAgent);
+  }
+});
+
+/** Whether fetch sends a target as it is, and nginx lets it through to Lua: a broken percent code it refuses itself. */
+const isSentAsIs = (target: string): boolean => {
+  if (/%(?![0-9a-f]{2})/i.test(target)) return false;
+  const url = new URL(target, 'http://site.example');
+  return url.host === 'site.example' && url.pathname + url.search === target;
+};
+
+test('the gateway observes both likewise', async () => {
   const scorer = new FakeScorer();
   await scorer.listen(16502);
   const gateway = await startGateway({ port: 16500, noScorer: true });
+  const targets = vectors.filter(({ target }) => isSentAsIs(target));
+  assert.ok(targets.length > 20);
   try {
-    for (const [i, { target }] of vectors.entries())
+    for (const [i, { target }] of targets.entries())
       await (await gateway.get(target, `203.0.113.${i + 1}`)).arrayBuffer();
+    for (const [i, { userAgent }] of agents.entries())
+      await (await gateway.get('/', `198.51.100.${i + 1}`, { 'User-Agent': userAgent })).arrayBuffer();
     await gateway.drained();
-    for (const [i, { target, asset, bit }] of vectors.entries()) {
+    for (const [i, { target, bit, ending, dot, odd }] of targets.entries()) {
       const reported = scorer.reports.get(`203.0.113.${i + 1}`);
-      assert.equal(reported?.['assets'] ?? 0, asset ? 1 : 0, target);
+      const found = ['assets', 'scripts', 'archives', 'dot_paths', 'odd_targets'].map(
+        (name) => reported?.[name] ?? 0,
+      );
+      const wanted = [ending === 'asset', ending === 'script', ending === 'archive', dot, odd].map(Number);
+      assert.deepEqual(found, wanted, target);
       assert.equal(reported?.['paths'], formatBitmap(bitmapOf(bit)), target);
+    }
+    for (const [i, { userAgent, bit, class: kind }] of agents.entries()) {
+      const reported = scorer.reports.get(`198.51.100.${i + 1}`);
+      const found = ['tools', 'declared', 'no_user_agent'].map((name) => reported?.[name] ?? 0);
+      assert.deepEqual(
+        found,
+        [kind === 'tool', kind === 'declared', kind === 'empty'].map(Number),
+        userAgent,
+      );
+      assert.equal(reported?.['agents'], formatBitmap(bitmapOf(bit)), userAgent);
     }
   } finally {
     await gateway.stop();

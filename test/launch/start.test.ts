@@ -51,15 +51,15 @@ test('npm start is ready within 10 s, says what runs where, serves, and is gone 
     ]) {
       assert.ok(launcher.output.includes(text), text);
     }
-    const answer = await fetch('http://127.0.0.1:15340/page');
+    const answer = await fetch('http://127.0.0.1:15340/echo/page');
     assert.equal(answer.status, 200);
     assert.match(answer.headers.get('x-tier') ?? '', /^(fast|standard)$/);
     await answer.text();
     const look = await fetch('http://127.0.0.1:15342/score_ip?ip=127.0.0.1');
     assert.equal(look.status, 200);
     await look.text();
-    await launcher.says('"uri":"/page"');
-    assert.match(readFileSync(join(launcher.run, 'access.log'), 'utf8'), /"uri":"\/page"/);
+    await launcher.says('"uri":"/echo/page"');
+    assert.match(readFileSync(join(launcher.run, 'access.log'), 'utf8'), /"uri":"\/echo\/page"/);
     if (process.getuid?.() === 0) {
       const roots = launcher.processes().filter(([pid]) => owner(pid) === 0);
       assert.match(roots.map(([, command]) => command).join('\n'), /^nginx: master process [^\n]*$/);
@@ -71,6 +71,32 @@ test('npm start is ready within 10 s, says what runs where, serves, and is gone 
     assert.equal(await launcher.exit(), 0);
     assert.ok(Date.now() - asked < 5000, `${Date.now() - asked} ms`);
     assert.deepEqual(alive(before), []);
+  });
+});
+
+test('each demo backend has a log of its own, and one stream holds them all if that is asked for', async () => {
+  await withLauncher(15340, async (launcher) => {
+    launcher.configure({ logs: { backends: 'run/nodes', backends_stdout: true } });
+    launcher.start();
+    await launcher.says(READY);
+    assert.ok(launcher.output.includes('run/nodes'), 'the summary says where');
+    for (const [i, name] of ['fast', 'standard', 'slow'].entries()) {
+      const answer = await fetch(`http://127.0.0.1:${15344 + i}/add?a=1&b=${i}`);
+      assert.equal(((await answer.json()) as { served_by: string }).served_by, name);
+      const line = readFileSync(join(launcher.run, 'nodes', `${name}.log`), 'utf8');
+      assert.match(
+        line,
+        new RegExp(`^[^\\n]*"served_by":"${name}"[^\\n]*"uri":"/add\\?a=1&b=${i}"[^\\n]*\\n$`),
+      );
+      assert.ok(launcher.output.includes(line));
+    }
+    await (await fetch('http://127.0.0.1:15340/add?a=2&b=2')).text();
+    // A replay plays clients from this machine, through the gateway; nobody tells a node how to behave through it.
+    const headers = { 'X-Forwarded-For': '203.0.113.9', 'X-Demo-Status': '418' };
+    assert.equal((await fetch('http://127.0.0.1:15340/played', { headers })).status, 418);
+    assert.equal((await fetch('http://127.0.0.1:15340/control')).status, 403);
+    assert.equal((await fetch('http://127.0.0.1:15345/control')).status, 200);
+    await launcher.says('"uri":"/add?a=2&b=2"', 2); // the gateway's line, and the backend's
   });
 });
 
@@ -119,7 +145,7 @@ function traffic(port: number): { stop: () => Promise<{ answered: number; failed
   let running = true;
   const ask = (mayRetry: boolean): Promise<void> =>
     new Promise((resolve) => {
-      const options = { port, host: '127.0.0.1', agent: mayRetry ? agent : false, path: '/t' } as const;
+      const options = { port, host: '127.0.0.1', agent: mayRetry ? agent : false, path: '/echo/t' } as const;
       const sent = request(options, (response) => {
         response.resume();
         response.on('end', () => {

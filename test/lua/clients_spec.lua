@@ -186,8 +186,9 @@ end)
 
 describe("a lease", function()
     local c, taken
-    local function verdict(hits, errors, signs, ttl_ms)
-        return { score = 0.2, lease = { hits = hits, errors = errors, signs = signs, ttl_ms = ttl_ms } }
+    local function verdict(hits, errors, signs, ttl_ms, harmless)
+        local its = { hits = hits, errors = errors, signs = signs, ttl_ms = ttl_ms, harmless = harmless or 0 }
+        return { score = 0.2, lease = its }
     end
 
     before_each(function()
@@ -223,18 +224,21 @@ describe("a lease", function()
         assert.are.equal(lease.USED_UP, lease.state(c, 1, 1))
     end)
 
-    it("is ended by a sign that is new to the window, not by one already known", function()
-        lease.show_signs(c, 1, 10)
-        clients.take(c, taken)
-        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0, 0)
-        lease.show_signs(c, 1, 11)
+    it("is ended by a sign that it does not call harmless, and used up by many that it does", function()
+        lease.grant(c, taken, verdict(10, 9, 2, 100000, 1), 0, 0, 0)
+        lease.show_signs(c, 1)
         assert.are.equal(lease.HOLDS, lease.state(c, 1, 1))
-        lease.show_signs(c, 2, 12)
+        lease.show_signs(c, 1)
         assert.are.equal(lease.USED_UP, lease.state(c, 1, 1))
-        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0, 0)
+        clients.take(c, taken)
+        lease.grant(c, taken, verdict(10, 9, 9, 100000, 1), 0, 0, 0)
+        assert.are.equal(lease.HOLDS, lease.state(c, 1, 1))
+        lease.show_signs(c, 2)
+        assert.are.equal(lease.USED_UP, lease.state(c, 1, 1))
+        lease.grant(c, taken, verdict(10, 9, 9, 100000, 1), 0, 0, 0)
         assert.are.equal(lease.USED_UP, lease.state(c, 1, 1), "a verdict that does not know the sign")
         clients.take(c, taken)
-        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0, 0)
+        lease.grant(c, taken, verdict(10, 9, 9, 100000, 3), 0, 0, 0)
         assert.are.equal(lease.HOLDS, lease.state(c, 1, 1))
     end)
 

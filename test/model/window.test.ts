@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { FEATURES, features } from '../../scorer/features.ts';
+import { FEATURES, featuresOf, features } from '../../scorer/features.ts';
+import { ALL_SIGNS } from '../../scorer/lease.ts';
 import * as observed from '../../scorer/observations.ts';
-import { addHits, addObserved, emptyTrack, hitsOf, moreErrors, moreHits, moreSigns } from '../../scorer/window.ts';
+import { addHits, addObserved, emptyTrack, hitsOf } from '../../scorer/window.ts';
 import { prune, windowAt, type Track } from '../../scorer/window.ts';
+import { HITS, BUSIEST, WIDTH, place, plusErrors, plusHits, plusSigns, signsIn, sumsAt, sumsOf } from '../../scorer/sums.ts';
 import { seeded } from '../../scorer/random.ts';
 
 const page = { method: 'GET', target: '/', referer: '', userAgent: 'curl/8.0' };
@@ -35,7 +37,7 @@ test('counts are those of whole buckets inside the window, so never more than th
   for (let now = 1100; now < 1199; now++) {
     const window = windowAt(trackOf(Array.from({ length: now - 999 }, (_, i) => 1000 + i)), now);
     const counted = window.counts['no_referer'] ?? 0;
-    assert.ok(counted <= hitsOf(window) && counted >= hitsOf(window) - 4, `${counted} at ${now}`);
+    assert.ok(counted <= hitsOf(window) && counted >= hitsOf(window) - 5, `${counted} at ${now}`);
   }
   assert.equal(windowAt(track, 1300).hits.length, 0);
 });
@@ -56,7 +58,7 @@ test('a request adds what config/observations.json says of it', () => {
   assert.equal(counts['no_user_agent'], 1);
   assert.equal(counts['pages_no_referer'], undefined);
   assert.ok(observed.showsSign(observed.observe(post)));
-  const read = observed.observe({ ...page, referer: 'http://host/' });
+  const read = observed.observe({ ...page, referer: 'http://host/', userAgent: 'Mozilla/5.0 (X11)' });
   assert.ok(!observed.showsSign(read));
   assert.deepEqual(observed.observeEnd(page, { status: 404, bytes: 9 }).counts, { errors_4xx: 1, bytes: 9 });
 });
@@ -83,16 +85,57 @@ test('distinct paths are estimated to about a fifth up to a hundred of them', ()
 test('more hits keep the mix; more errors and signs add to theirs; the window itself stays as it was', () => {
   const track = trackOf([90, 95, 100, 100]);
   addObserved(track, 100, { counts: { errors_4xx: 1 }, bitmaps: {} });
-  const window = windowAt(track, 100);
-  const before = structuredClone(window);
-  const share = ['errors_4xx_share', 'no_referer_share'];
-  assert.deepEqual(features(moreHits(window, 4), share), features(window, share));
-  assert.equal(hitsOf(moreHits(window, 4)), 8);
-  assert.equal(FEATURES['busiest_second']?.(moreHits(window, 4)), 6);
-  assert.equal(moreErrors(window, 3).counts['errors_4xx'], 4);
-  assert.equal(moreSigns(window, 3).counts['other_methods'], 3);
-  assert.deepEqual(window, before);
-  assert.equal(hitsOf(moreHits(windowAt(emptyTrack(), 5), 2)), 2);
+  const sums = sumsOf(windowAt(track, 100));
+  const before = sums.slice();
+  const at = (row: Float64Array, name: string): number => row[place(name)] as number;
+  const posts = 1 << observed.SIGNS.indexOf('other_methods');
+  const [hits, errors] = [plusHits(sums, 4, new Float64Array(WIDTH)), plusErrors(sums, 3, new Float64Array(WIDTH), 0)];
+  const signs = plusSigns(sums, 3, new Float64Array(WIDTH), signsIn(sums) | posts);
+  assert.ok(
+    (featuresOf(hits, ['page_share'])[0] ?? 0) >= (featuresOf(sums, ['page_share'])[0] ?? 1),
+    'the same mix of more requests says more surely what it says',
+  );
+  assert.deepEqual([hits[HITS], hits[BUSIEST], at(hits, 'errors_4xx')], [8, 6, 2]);
+  assert.deepEqual([at(errors, 'errors_4xx'), at(errors, 'missing_paths')], [4, 3]);
+  assert.deepEqual([at(signs, 'other_methods'), at(signs, 'tools'), at(signs, 'dot_paths')], [3, 7, 0]);
+  assert.deepEqual(sums, before);
+  assert.equal(plusHits(sumsOf(windowAt(emptyTrack(), 5)), 2, new Float64Array(WIDTH))[HITS], 2);
+});
+
+test('a script can be missing only where scripts are asked for', () => {
+  const sums = sumsOf(windowAt(trackOf([100]), 100));
+  const missing = (signs: number): number =>
+    plusErrors(sums, 2, new Float64Array(WIDTH), signs)[place('missing_scripts')] as number;
+  assert.deepEqual([missing(0), missing(1 << observed.SIGNS.indexOf('scripts'))], [0, 2]);
+});
+
+test('what is computed from a track is what is computed from its window', () => {
+  const track = trackOf([50, 90, 95, 100, 100]);
+  const added = { errors_4xx: 1, assets: 2, other_methods: 1, dot_paths: 2 };
+  addObserved(track, 100, { counts: added, bitmaps: { paths: { hi: 7, lo: 1 } } });
+  for (const now of [99, 100, 110, 151, 159, 170]) {
+    assert.deepEqual(sumsAt(track, now), sumsOf(windowAt(track, now)), `seen from ${now}`);
+  }
+});
+
+test('no feature goes against its direction when there is more of the same, more errors or more signs', () => {
+  const track = trackOf([50, 90, 95, 100, 100]);
+  addObserved(track, 100, {
+    counts: { errors_4xx: 1, assets: 2, dot_paths: 1 },
+    bitmaps: { missing_paths: { hi: 3, lo: 0 } },
+  });
+  const sums = sumsOf(windowAt(track, 100));
+  const into = new Float64Array(WIDTH);
+  for (const [name, { direction }] of Object.entries(FEATURES)) {
+    for (const more of [plusHits, plusErrors, plusSigns]) {
+      let before = featuresOf(sums, [name])[0] ?? 0;
+      for (const n of [1, 2, 5, 100, 1024]) {
+        const after = featuresOf(more(sums, n, into, ALL_SIGNS), [name])[0] ?? 0;
+        assert.ok(direction * (after - before) >= -1e-9, `${name} after ${n}: ${before} to ${after}`);
+        before = after;
+      }
+    }
+  }
 });
 
 test('a feature that does not exist is an error by its name', () => {

@@ -1,5 +1,6 @@
 /** The routes: what is counted, answered and refused. No Redis, no TensorFlow.js; one test listens on a port. */
 import assert from 'node:assert/strict';
+import { ALL_SIGNS } from '../../scorer/lease.ts';
 import test, { after, before } from 'node:test';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import type { WireVerdict } from '../../scorer/schemas.ts';
@@ -70,7 +71,13 @@ test('a report counts, and is answered in its order with keys, scores, tiers and
       ['192.0.2.3', 'fast', 0],
     ],
   );
-  assert.deepEqual(json.verdicts[0]?.lease, { hits: 21, errors: 22, signs: 22, ttl_ms: 60_000 });
+  assert.deepEqual(json.verdicts[0]?.lease, {
+    hits: 21,
+    errors: 22,
+    signs: 22,
+    harmless: ALL_SIGNS,
+    ttl_ms: 60_000,
+  });
   assert.equal(json.gateways, 1);
   assert.equal(json.model, 'abc');
   assert.deepEqual(json.changes, []);

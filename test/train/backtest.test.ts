@@ -97,16 +97,23 @@ test('a scanner is moved by its errors at once, though it has hits left', async 
   assert.ok(counts.usedUp >= 1);
 });
 
-test('a sign that is new ends the lease, one shown before does not', async () => {
-  const model = fakeModel({ middle: 5000 });
-  const [quiet] = await routes(model, every(0.01, 5));
-  const [posts] = await routes(model, [
-    ...every(0.01, 3),
-    { at: 0.04, method: 'POST' },
-    { at: 0.05, method: 'POST' },
-  ]);
-  assert.equal(quiet.counts.usedUp, 0);
-  assert.equal(posts.counts.usedUp, 1);
+test('a sign that the model hardly minds does not end the lease, one that could cross a line does', async () => {
+  /** 0.5 at `middle` requests with an odd method, and with `middle` of anything at all. */
+  const minding = (middle: number): Judging => ({
+    ...fakeModel(),
+    features: ['requests_60s', 'other_methods'],
+    score: (rows, n) =>
+      Float64Array.from({ length: n }, (_, i) => {
+        const x = (rows[2 * i] as number) / 5000 + (rows[2 * i + 1] as number);
+        return x / (x + middle);
+      }),
+  });
+  const post = (at: number): Asked => ({ at, method: 'POST' });
+  const asked = [...every(0.01, 3), post(0.04), post(0.05)];
+  const used = async (model: Judging): Promise<number> => (await routes(model, asked))[0].counts.usedUp;
+  assert.equal(await used(fakeModel({ middle: 5000 })), 0, 'a model that does not see it');
+  assert.equal(await used(minding(100)), 0);
+  assert.equal(await used(minding(1.5)), 1, 'once, and then it is in the window');
 });
 
 test('a client goes back only after its hold, and is held until then', async () => {

@@ -176,7 +176,10 @@ test('what nginx answers before there is a request is told apart, and why', () =
   assert.equal(why('GET / HTTP/1.1', 408), 'answered 408 before a request was read');
   assert.equal(why('GET / HTTP/1.1', 400), null); // an application's own 400 counts
   assert.equal(why('GET / HTTP/1.1', 404), null);
-  assert.equal(unseen(parseLine(jsonLine({ origin: '' })) as LogRow), 'refused by nginx itself');
+  for (const origin of ['', 'denied', 'redirected']) {
+    const reason = unseen(parseLine(jsonLine({ origin })) as LogRow);
+    assert.equal(reason, 'not counted by the gateway (refused, denied or redirected)');
+  }
   assert.equal(unseen(parseLine(jsonLine({})) as LogRow), null);
 });
 

@@ -1,0 +1,54 @@
+-- A request's user agent: which bit of the agents' bitmap it sets, and of what class it is.
+--
+-- Sites see the same few agents again and again, so an agent is looked through once and then known by its
+-- hash. Looking through it is straight code, too (see target.lua): it may become part of the trace.
+
+local ffi = require "ffi"
+local bit = require "bit"
+local observations = require "scoregate.observations"
+local words = require "scoregate.words"
+
+local C = ffi.C
+local rshift = bit.rshift
+local LOOK_AT = 255 -- bytes
+local MOST_KNOWN = 4096
+
+local lower = ffi.new("unsigned char[?]", LOOK_AT)
+local agents = observations.settings.vocabulary.agents
+local is_declared = words.contains(agents.declared)
+local is_browser = words.begins(agents.browser)
+
+local M = { EMPTY = 0, BROWSER = 1, TOOL = 2, DECLARED = 3 }
+
+local known, count = {}, 0
+
+local function class(text, size)
+    if size > LOOK_AT then
+        size = LOOK_AT
+    end
+    C.ngx_strlow(lower, text, size)
+    if is_declared(lower, size) then
+        return M.DECLARED
+    end
+    return is_browser(lower, size) and M.BROWSER or M.TOOL
+end
+
+--- Looks at a user agent of `size` bytes at `text` (const unsigned char *); a size of 0 is none.
+-- Returns bit 0..63, and its class.
+function M.look(text, size)
+    if size == 0 then
+        return 0, M.EMPTY
+    end
+    local hash = C.ngx_murmur_hash2(text, size)
+    local found = known[hash]
+    if not found then
+        if count >= MOST_KNOWN then
+            known, count = {}, 0
+        end
+        found = class(text, size)
+        known[hash], count = found, count + 1
+    end
+    return rshift(hash, 26), found
+end
+
+return M

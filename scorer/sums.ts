@@ -1,0 +1,159 @@
+/**
+ * A window as one row of numbers: what features are computed from, and what the lease search changes. A search looks at
+ * a window up to sixteen times with more hits, errors or signs in it; over a typed array that is a few multiplications,
+ * where objects would cost a hundred times as much.
+ */
+import { BITMAPS, COUNTS, DISTINCT_MAX, SIGNS, distinct, type Bitmap } from './observations.ts';
+import { WINDOW_S, firstBucket, type Track, type Window } from './window.ts';
+
+export const HITS = 0;
+/** Most hits in one second. */
+export const BUSIEST = 1;
+/** Seconds with hits. */
+export const ACTIVE = 2;
+/** Hits in this very second. */
+export const NEWEST = 3;
+/** Age of the oldest hit in seconds. */
+export const OLDEST = 4;
+const FIRST_COUNT = 5;
+const FIRST_DISTINCT = FIRST_COUNT + COUNTS.length;
+export const WIDTH = FIRST_DISTINCT + BITMAPS.length;
+
+export type Sums = Float64Array;
+
+/** Where the sum of a count, or the estimate of a bitmap, stands. @throws Error for a name that is neither */
+export function place(name: string): number {
+  const [count, bitmap] = [COUNTS.indexOf(name), BITMAPS.indexOf(name)];
+  if (count >= 0) return FIRST_COUNT + count;
+  if (bitmap >= 0) return FIRST_DISTINCT + bitmap;
+  throw new Error(`config/observations.json declares no "${name}"`);
+}
+
+/** What only people bring: requests that are errors or show signs bring none of it. */
+const GOOD = ['assets', 'not_modified'].map(place);
+const ERRORS = ['errors_4xx', 'errors_5xx', 'missing_paths'].map(place);
+const MISSING_SCRIPTS = place('missing_scripts');
+const SIGN_PLACES = SIGNS.map(place);
+const SCRIPTS = 1 << SIGNS.indexOf('scripts');
+
+/** @param into where to write; made if absent */
+export function sumsOf(window: Window, into: Sums = new Float64Array(WIDTH)): Sums {
+  into.fill(0);
+  for (const [age, n] of window.hits) {
+    into[HITS] = (into[HITS] as number) + n;
+    into[BUSIEST] = Math.max(into[BUSIEST] as number, n);
+    if (age === 0) into[NEWEST] = n;
+    into[OLDEST] = Math.max(into[OLDEST] as number, age);
+  }
+  into[ACTIVE] = window.hits.length;
+  for (let i = 0; i < COUNTS.length; i++) into[FIRST_COUNT + i] = window.counts[COUNTS[i] as string] ?? 0;
+  for (let i = 0; i < BITMAPS.length; i++)
+    into[FIRST_DISTINCT + i] = window.distinct[BITMAPS[i] as string] ?? 0;
+  return into;
+}
+
+const PLACES: Readonly<Record<string, number>> = Object.fromEntries(
+  [...COUNTS, ...BITMAPS].map((name) => [name, place(name)]),
+);
+const bits = new Uint32Array(2 * BITMAPS.length);
+
+/** The same from a track, as sumsOf(windowAt(track, now)) and without making a window. */
+export function sumsAt(track: Track, now: number, into: Sums = new Float64Array(WIDTH)): Sums {
+  into.fill(0);
+  sumHits(track, now, into);
+  bits.fill(0);
+  const first = firstBucket(now);
+  for (const { id, counts, bitmaps } of track.buckets) {
+    if (id < first) continue;
+    for (const name in counts) {
+      const i = PLACES[name] as number;
+      into[i] = (into[i] as number) + (counts[name] as number);
+    }
+    for (const name in bitmaps) {
+      const i = 2 * ((PLACES[name] as number) - FIRST_DISTINCT);
+      const { hi, lo } = bitmaps[name] as Bitmap;
+      bits[i] = (bits[i] as number) | hi;
+      bits[i + 1] = (bits[i + 1] as number) | lo;
+    }
+  }
+  for (let i = 0; i < BITMAPS.length; i++) {
+    const [hi, lo] = [bits[2 * i] as number, bits[2 * i + 1] as number];
+    if (hi !== 0 || lo !== 0) into[FIRST_DISTINCT + i] = distinct({ hi, lo });
+  }
+  return into;
+}
+
+function sumHits({ hits }: Track, now: number, into: Sums): void {
+  let newest = 0;
+  for (let i = hits.length - 1; i >= 0; i--) {
+    const [second, n] = hits[i] as [number, number];
+    const age = now - second;
+    if (age >= WINDOW_S) break;
+    into[HITS] = (into[HITS] as number) + n;
+    if (age <= 0) newest += n;
+    else {
+      into[ACTIVE] = (into[ACTIVE] as number) + 1;
+      into[BUSIEST] = Math.max(into[BUSIEST] as number, n);
+      into[OLDEST] = age;
+    }
+  }
+  if (newest > 0) into[ACTIVE] = (into[ACTIVE] as number) + 1;
+  into[NEWEST] = newest;
+  into[BUSIEST] = Math.max(into[BUSIEST] as number, newest);
+}
+
+/**
+ * The window after `n` more hits, all in this second (the worst that they can do), the mix of requests staying as it
+ * is: counts and distinct values grow in proportion.
+ * @param into where to write; not `sums` itself
+ */
+export function plusHits(sums: Sums, n: number, into: Sums): Sums {
+  into.set(sums);
+  if (n === 0) return into;
+  const hits = sums[HITS] as number;
+  const newest = (sums[NEWEST] as number) + n;
+  into[HITS] = hits + n;
+  into[NEWEST] = newest;
+  if (newest === n) into[ACTIVE] = (sums[ACTIVE] as number) + 1;
+  into[BUSIEST] = Math.max(sums[BUSIEST] as number, newest);
+  const factor = hits === 0 ? 1 : (hits + n) / hits;
+  for (let i = FIRST_COUNT; i < FIRST_DISTINCT; i++) into[i] = (sums[i] as number) * factor;
+  for (let i = FIRST_DISTINCT; i < WIDTH; i++) into[i] = Math.min(DISTINCT_MAX, (sums[i] as number) * factor);
+  return into;
+}
+
+/**
+ * The window after `n` more requests that were answered with errors: as plusHits, and every one of the new answers
+ * counts as 4xx and as 5xx, whichever the model minds more, each for another path that is not there; none of them is
+ * anything that only people bring.
+ * @param signs bits of the signs that these requests may show: a script can be missing only where scripts are asked for
+ */
+export function plusErrors(sums: Sums, n: number, into: Sums, signs: number): Sums {
+  plusHits(sums, n, into);
+  for (const i of GOOD) into[i] = sums[i] as number;
+  for (const i of ERRORS) raise(sums, n, into, i);
+  if ((signs & SCRIPTS) !== 0) raise(sums, n, into, MISSING_SCRIPTS);
+  return into;
+}
+
+/** The window after `n` more requests each of which shows all these signs, and nothing that only people bring. */
+export function plusSigns(sums: Sums, n: number, into: Sums, signs: number): Sums {
+  plusHits(sums, n, into);
+  for (const i of GOOD) into[i] = sums[i] as number;
+  for (let k = 0; k < SIGN_PLACES.length; k++)
+    if ((signs & (1 << k)) !== 0) raise(sums, n, into, SIGN_PLACES[k] as number);
+  return into;
+}
+
+/** The signs that a window shows, one bit each. */
+export function signsIn(sums: Sums): number {
+  let signs = 0;
+  for (let k = 0; k < SIGN_PLACES.length; k++)
+    if ((sums[SIGN_PLACES[k] as number] as number) > 0) signs |= 1 << k;
+  return signs;
+}
+
+function raise(sums: Sums, n: number, into: Sums, i: number): void {
+  const more = (sums[i] as number) + n;
+  into[i] = i < FIRST_DISTINCT ? more : Math.min(DISTINCT_MAX, more);
+}
