@@ -1,7 +1,9 @@
 /** A gateway whose tier `standard` has a pool of backends that a test decides over. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { startGateway, type Gateway } from './gateway.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startGateway, until, type Gateway } from './gateway.ts';
 import { Origin, type OriginAnswer } from './origin.ts';
 
 type Settings = Record<string, unknown>;
@@ -93,10 +95,22 @@ export class PoolStand {
 
   /** Changes the configuration and waits until it is in force. */
   async configure(tiers: Settings[]): Promise<void> {
-    const before = this.gateway.nginx.process?.pid;
-    if (before === undefined) throw new Error('nginx does not run');
+    const before = this.workers();
     this.gateway.configure({ tiers });
     this.gateway.reload();
-    await new Promise((resolve) => setTimeout(resolve, 800));
+    const inForce = (): boolean => {
+      const now = this.workers();
+      return now.length > 0 && now.every((pid) => !before.includes(pid));
+    };
+    await until(inForce, 10_000, 'the configuration is not in force');
+    // A worker that has its name may not yet have run its init.
+    await sleep(200);
+  }
+
+  /** The processes that serve new connections. */
+  workers(): number[] {
+    const children = ['-o', 'pid=,args=', '--ppid', String(this.gateway.nginx.process?.pid)];
+    const lines = execFileSync('ps', children, { encoding: 'utf8' }).split('\n');
+    return lines.filter((line) => /worker process$/.test(line)).map((line) => parseInt(line, 10));
   }
 }

@@ -138,7 +138,7 @@ test('/status, list and top show requests, errors, response times and why', asyn
   assert.ok(slow && bad);
   assert.equal(bad.state, 'ejected');
   assert.match(bad.why ?? '', /2 answers of 500 and above in a row; for another [56]\d s/);
-  assert.ok(bad.errors >= 2 && slow.requests >= 5);
+  assert.ok(bad.errors >= 2 && slow.requests >= 5, JSON.stringify([slow, bad]));
   const times = slow.response_ms['5m'];
   assert.ok(times && times.p99 >= 85 && times.p99 <= 150, JSON.stringify(times));
   assert.equal(slow.last_check?.ok, true);

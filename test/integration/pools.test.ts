@@ -84,11 +84,7 @@ test('a backend gets no more requests at a time than its max_connections; what i
   stand.answer(0, { ms: 1500 });
   const hanging = Promise.allSettled([stand.ask(), stand.ask()]);
   await sleep(200);
-  const { execFileSync } = await import('node:child_process');
-  const workers = execFileSync('pgrep', ['-P', String(stand.gateway.nginx.process?.pid)], {
-    encoding: 'utf8',
-  });
-  for (const pid of workers.trim().split('\n')) process.kill(Number(pid), 'SIGKILL');
+  for (const pid of stand.workers()) process.kill(pid, 'SIGKILL');
   await hanging;
   stand.answer(0, {});
   await sleep(1500);

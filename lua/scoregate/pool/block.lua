@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
     char tier[40], spec[280], address[48];
     uint16_t port;
-    uint8_t used, removed, backup, state, tls, configured;
+    uint8_t used, removed, backup, state, tls, place;
     uint32_t weight, max_connections, in_flight;
     double born, current, picked, since;
     double requests, errors, retried;

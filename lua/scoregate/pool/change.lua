@@ -98,14 +98,21 @@ local function read(tier, spec)
     return list, found
 end
 
-local function without(list, spec)
-    local rest = {}
+-- The list with `wanted` in the place of the backend `spec`, or at its end; false: without it.
+local function changed(list, spec, wanted)
+    local result, is_there = {}, false
     for _, one in ipairs(list) do
         if one.spec ~= spec then
-            rest[#rest + 1] = one
+            result[#result + 1] = one
+        else
+            is_there = true
+            result[#result + 1] = wanted or nil
         end
     end
-    return rest
+    if not is_there then
+        result[#result + 1] = wanted or nil
+    end
+    return result
 end
 
 local function serves(list)
@@ -131,8 +138,7 @@ local function change(tier, action, args)
     if wanted == nil then
         return 400, err
     end
-    local next_list = without(list, args.backend)
-    next_list[#next_list + 1] = wanted or nil
+    local next_list = changed(list, args.backend, wanted)
     if not serves(next_list) then
         return 400, "it is the last one of tier " .. pool.name .. "; add another one first, or drain it"
     end

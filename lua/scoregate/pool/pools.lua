@@ -28,14 +28,24 @@ function M.write(field, text)
     field[size] = 0
 end
 
---- Calls `each(i, s)` for every slot of a tier that is not on its way out. Under the lock.
+local function in_order(i, k)
+    local one, other = block.slots[i].place, block.slots[k].place
+    return one < other or (one == other and i < k)
+end
+
+--- Calls `each(i, s)` for every slot of a tier that is not on its way out, in the order of the configuration. Under the
+-- lock.
 function M.each(tier, each)
-    local name = M.settings[tier].name
+    local name, found = M.settings[tier].name, {}
     for i = 0, block.SLOTS - 1 do
         local s = block.slots[i]
         if s.used == 1 and s.removed == 0 and ffi.string(s.tier) == name then
-            each(i, s)
+            found[#found + 1] = i
         end
+    end
+    table.sort(found, in_order)
+    for _, i in ipairs(found) do
+        each(i, block.slots[i])
     end
 end
 
@@ -110,7 +120,7 @@ end
 local function fit(tier, backends)
     local wanted, before, room = {}, 0, true
     M.each(tier, function() before = before + 1 end)
-    for _, backend in ipairs(backends) do
+    for place, backend in ipairs(backends) do
         wanted[backend.spec] = true
         local slots = M.find(tier, backend.spec)
         if #slots == 0 then
@@ -120,6 +130,7 @@ local function fit(tier, backends)
         room = room and #slots > 0
         for _, i in ipairs(slots) do
             M.set(block.slots[i], backend)
+            block.slots[i].place = place
             if not M.settings[tier].health then
                 block.slots[i].down = 0
             end
