@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { endpoint, type Endpoint } from './formats.ts';
 import { poolSettings } from './gateway_pools.ts';
+import { limitSettings } from './limits.ts';
 import { pinsNetworks } from './nginx_access.ts';
 import { logDetails } from './nginx_log.ts';
 import type { Place } from './nginx_place.ts';
@@ -29,6 +30,7 @@ export function gatewayJson(config: Config, place: Place): string {
     observations_file: join(root, 'config/observations.json'),
     workers: place.workers,
     pins: pinsNetworks(config),
+    ...limitSettings(config),
     ...poolSettings(config, place),
     log: logDetails(config, place),
   };

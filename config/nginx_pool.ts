@@ -1,5 +1,6 @@
 /** The upstreams of nginx.conf: one for each tier. */
 import { address, interchangeable } from './backend.ts';
+import { limits } from './limits.ts';
 import { indent } from './nginx_place.ts';
 import { verdictHeaders } from './nginx_proxy.ts';
 import { anyLive, backendsOf, isLive, known, standIns } from './pool.ts';
@@ -84,9 +85,11 @@ export function poolServer(config: Config): string[] {
   const better = anyLive(config)
     ? 'require("scoregate.pool.attempt").status()'
     : 'ngx.var.upstream_addr == ngx.var.tier and 503';
+  const limited = Object.keys(limits(config)).length > 0;
   return [
     ...(anyLive(config) ? ['set $pool_attempt "";'] : []),
-    'error_page 502 503 504 @failed;',
+    ...(limited ? ['set $limit_counted "";', 'set $limit_retry_after "";'] : []),
+    `error_page ${limited ? '429 ' : ''}502 503 504 @failed;`,
     'location @failed {',
     ...verdictHeaders(config).map((line) => `  ${line}`),
     `  access_by_lua_block { require("scoregate.failed").serve(${better}) }`,

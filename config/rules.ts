@@ -1,5 +1,6 @@
 /** What must hold between several values of scoregate.yaml. Each rule looks at one thing and reports its problems. */
 import { endpoint, isLoopback, redisAddress } from './formats.ts';
+import { limitRules } from './limits.ts';
 import { pathText, type Path } from './places.ts';
 import { backendPath, backendsOf, known } from './pool.ts';
 import { nearest, type Problem } from './problems.ts';
@@ -13,6 +14,7 @@ export function rules(config: Config): Problem[] {
   return [
     ...tierNames(config),
     ...poolRules(config),
+    ...limitRules(config),
     ...backendRules(config),
     ...defaultTier(config),
     ...holds(config),

@@ -8,6 +8,7 @@ import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
 import { cacheSchema } from './schema_cache.ts';
 import { compressionSchema } from './schema_compression.ts';
+import { limitSchema } from './schema_limit.ts';
 import { logsSchema } from './schema_logs.ts';
 import { pathsSchema } from './schema_paths.ts';
 import { backendAddress, poolSchema } from './schema_pool.ts';
@@ -33,6 +34,7 @@ export const tierSchema = Type.Object(
       }),
     ),
     pool: Type.Optional(poolSchema),
+    limit: Type.Optional(limitSchema),
     tls_name: Type.Optional(
       Type.String({
         format: 'host_name',

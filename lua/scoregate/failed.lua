@@ -29,7 +29,7 @@ function M.serve(better)
     end
     local status = ngx.status
     local code, title, text = unpack(TEXTS[status] or TEXTS[502])
-    local seconds = RETRY_AFTER_S
+    local seconds = tonumber(ngx.var.limit_retry_after) or RETRY_AFTER_S
     ngx.header["Retry-After"] = seconds
     ngx.header["Cache-Control"] = "no-store"
     local accept = ngx.var.http_accept or ""

@@ -193,6 +193,9 @@ function M.log()
     end
 end
 
+if settings.limits then
+    require("scoregate.limit").join(M)
+end
 if live then
     live.join(M)
 end

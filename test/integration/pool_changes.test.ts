@@ -80,6 +80,9 @@ test('live changes hold over a reload and over a new start', async () => {
 test('another pool in scoregate.yaml drops them, and that is said', async () => {
   await stand.configure(stand.tiers({ live: true }));
   assert.deepEqual(await stand.share(30), { 0: 10, 1: 10, 2: 10 });
+  await stand.configure(two());
+  assert.deepEqual(await stand.share(12), { 0: 6, 1: 6 });
+  await stand.configure(stand.tiers({ live: true }));
   assert.match(
     stand.gateway.errors(),
     /the pool of tier standard is another one in scoregate\.yaml now: .* is dropped/,

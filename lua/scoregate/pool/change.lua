@@ -151,7 +151,7 @@ local function change(tier, action, args)
     pools.fit(tier, next_list)
     ngx.log(ngx.NOTICE, "pool of tier ", pool.name, ": ", action, " ", args.backend)
     local kept
-    kept, err = overlay.write(pool, next_list, pools.settings)
+    kept, err = overlay.keep(pool, next_list, pools.settings)
     if not kept then
         return 500, "it is changed, but will not be after a restart: " .. err
     end

@@ -22,12 +22,20 @@ end
 
 local function init_worker()
     block.join()
+    local dropped = false
     for tier, settings in pairs(pools.settings) do
         local changed, outdated = overlay.read(settings)
         pools.fit(tier, changed or settings.backends)
         if outdated and ngx.worker.id() == 0 then
             ngx.log(ngx.WARN, "the pool of tier ", settings.name,
                 " is another one in scoregate.yaml now: what npm run pool had changed in it is dropped")
+            dropped = true
+        end
+    end
+    if dropped then
+        local ok, err = overlay.drop(pools.settings)
+        if not ok then
+            ngx.log(ngx.ERR, err)
         end
     end
     health.start()

@@ -32,31 +32,47 @@ function M.read(pool)
     return kept.backends, false
 end
 
---- Keeps the backends of a pool; what is of pools that have changed since goes. Returns true, or nil, "could not …".
-function M.write(pool, backends, pools)
-    local before, now = read(), {}
-    for _, other in pairs(pools) do
-        local kept = before[other.name]
-        if kept and kept.hash == other.hash then
-            now[other.name] = kept
-        end
-    end
-    now[pool.name] = { hash = pool.hash, backends = backends }
+-- Returns true, or nil, "could not …".
+local function write(all)
     local fresh = file_name .. ".new"
     local file, err = io.open(fresh, "w")
     if not file then
-        return nil, "could not keep the change: " .. err
+        return nil, "could not keep live changes: " .. err
     end
     local ok
-    ok, err = file:write(cjson.encode(now))
+    ok, err = file:write(cjson.encode(all))
     file:close()
     if ok then
         ok, err = os.rename(fresh, file_name)
     end
     if not ok then
-        return nil, "could not keep the change: " .. err
+        return nil, "could not keep live changes: " .. err
     end
     return true
+end
+
+-- What is kept of pools that are still the same.
+local function valid(pools)
+    local before, now = read(), {}
+    for _, pool in pairs(pools) do
+        local kept = before[pool.name]
+        if kept and kept.hash == pool.hash then
+            now[pool.name] = kept
+        end
+    end
+    return now
+end
+
+--- Keeps the backends of a pool. Returns true, or nil, "could not …".
+function M.keep(pool, backends, pools)
+    local all = valid(pools)
+    all[pool.name] = { hash = pool.hash, backends = backends }
+    return write(all)
+end
+
+--- Drops what is of pools that have changed since: it would hold again if they changed back. Returns like keep().
+function M.drop(pools)
+    return write(valid(pools))
 end
 
 return M

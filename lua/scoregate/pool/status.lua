@@ -65,7 +65,7 @@ local function tier(index, now)
         why = usable == 0 and "none of its backends is in use; other tiers stand in" or nil, in_flight = in_flight,
         requests = counts.requests, unserved = counts.unserved, retries = counts.retries,
         retries_refused = counts.retries_refused, queued = counts.queued, queue_expired = counts.queue_expired,
-        limited = counts.limited, response_ms = times, backends = list }
+        response_ms = times, backends = list }
 end
 
 --- One entry for each tier that Lua balances.
