@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { interchangeable, speaksTls, tlsName } from './backend.ts';
 import type { Place } from './nginx_place.ts';
-import { anyLive, backendsOf, isLive, known, standIns } from './pool.ts';
+import { nameServers } from './name_servers.ts';
+import { anyLive, backendsOf, isLive, standIns } from './pool.ts';
 import type { Config, Tier } from './schema.ts';
 import { usualEjection, usualRetries } from './schema_pool.ts';
 
@@ -13,6 +14,7 @@ export function poolSettings(config: Config, place: Place): object {
   return {
     pools: config.tiers.map((tier, i) => settings(config, tier, i)),
     pools_overlay: join(place.run, POOLS_FOLDER, 'changes.json'),
+    name_servers: nameServers(config, place),
   };
 }
 
@@ -29,10 +31,7 @@ function settings(config: Config, tier: Tier, index: number): object {
       .update(JSON.stringify(backendsOf(tier)))
       .digest('hex'),
     balance: pool?.balance ?? 'round_robin',
-    backends: backendsOf(tier).map(({ address, ...rest }) => {
-      const { host, port, tls } = known(address);
-      return { spec: address, host: host === 'localhost' ? '127.0.0.1' : host, port, tls, ...rest };
-    }),
+    backends: backendsOf(tier).map(({ address, ...rest }) => ({ spec: address, ...rest })),
     slow_start_ms: 1000 * (pool?.slow_start_s ?? 0),
     health: pool?.health,
     tls: speaksTls(tier) ? { name: tlsName(tier), verify: config.backend_tls.verify } : undefined,

@@ -3,7 +3,7 @@ import { address, interchangeable } from './backend.ts';
 import { limits } from './limits.ts';
 import { indent } from './nginx_place.ts';
 import { verdictHeaders } from './nginx_proxy.ts';
-import { anyLive, backendsOf, isLive, known, standIns } from './pool.ts';
+import { anyLive, backendsOf, isLive, isName, known, standIns } from './pool.ts';
 import type { Config, Tier } from './schema.ts';
 import type { PoolBackend } from './schema_pool.ts';
 
@@ -28,7 +28,10 @@ const HEAVIEST = 1e7;
  */
 function ownBalancer(tiers: readonly Tier[], own: Tier, index: number): string {
   const all = backendsOf(own);
-  const others = standIns(tiers, index).map((tier) => (interchangeable(own, tier) ? backendsOf(tier) : []));
+  // Names are for Lua: nginx would ask for them once, and not start without an answer.
+  const others = standIns(tiers, index).map((tier) =>
+    interchangeable(own, tier) ? backendsOf(tier).filter(({ address }) => !isName(known(address).host)) : [],
+  );
   const spare = all.filter(({ backup }) => backup);
   const ranks = spare.length > 0 ? [spare, ...others] : others;
   const base = ranks.length < 2 ? 1 : Math.min(1000, Math.floor(HEAVIEST ** (1 / (ranks.length - 1))));

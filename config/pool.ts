@@ -37,17 +37,13 @@ export function isLive(tier: Tier, { tiers }: Pick<Config, 'tiers'>): boolean {
   return asksForMore(tier) || tiers.some(({ pool }) => (pool?.retries?.statuses.length ?? 0) > 0);
 }
 
-function asksForMore({ pool }: Tier): boolean {
+function asksForMore(tier: Tier): boolean {
+  const { pool } = tier;
+  if (backendsOf(tier).some(({ address }) => isName(known(address).host))) return true;
   if (!pool) return false;
   const { balance, live, health, ejection, slow_start_s, retries, queue } = pool;
   const groups = [health, ejection, retries, queue];
-  return (
-    live ||
-    balance !== 'round_robin' ||
-    slow_start_s > 0 ||
-    groups.some((group) => group !== undefined) ||
-    pool.backends.some(({ address }) => isName(known(address).host))
-  );
+  return live || balance !== 'round_robin' || slow_start_s > 0 || groups.some((group) => group !== undefined);
 }
 
 /** Whether Lua picks the backends of any tier. */

@@ -1,5 +1,5 @@
 /** What must hold within a tier's pool, and between those of several tiers. */
-import { backendPath, backendsOf, isName, known } from './pool.ts';
+import { backendsOf } from './pool.ts';
 import { nearest, type Problem } from './problems.ts';
 import type { Config, Tier } from './schema.ts';
 
@@ -8,7 +8,6 @@ export function poolRules({ tiers }: Config): Problem[] {
     ...oneForm(tier, i),
     ...onlyBackups(tier, i),
     ...fallback(tiers, i),
-    ...names(tiers, i),
     ...times(tier, i),
     ...sameStatuses(tiers, i),
     ...queue(tier, i),
@@ -43,17 +42,6 @@ function fallback(tiers: readonly Tier[], i: number): Problem[] {
   const near = nearest(named, others);
   const fix = near ? `did you mean "${near}"?` : `use one of ${others.join(', ')}`;
   return [{ path, text: `"${named}" is not a tier; ${fix}` }];
-}
-
-/** nginx's own balancer would ask for a name once, at its start. */
-function names(tiers: readonly Tier[], i: number): Problem[] {
-  const { pool } = tiers[i] ?? {};
-  return (pool?.backends ?? []).flatMap(({ address }, j): Problem[] => {
-    const { host } = known(address);
-    if (!isName(host)) return [];
-    const text = `${host} is a name, and a pool needs addresses; write its address, or use the short form: backends`;
-    return [{ path: backendPath(tiers, i, j), text }];
-  });
 }
 
 function times({ pool }: Tier, i: number): Problem[] {

@@ -192,6 +192,20 @@ export const configSchema = Type.Object(
         variable: 'SCOREGATE_TRUSTED_PROXIES',
       },
     ),
+    name_servers: Type.Array(
+      Type.String({
+        format: 'name_server',
+        title: 'the address of a name server',
+        examples: ['10.0.0.2'],
+        description: 'An address, with a port when that is not 53.',
+      }),
+      {
+        default: [],
+        title: 'a list of name servers',
+        examples: [['10.0.0.2', '127.0.0.1:8600']],
+        description: 'Who is asked for the addresses of names; none named: those of /etc/resolv.conf.',
+      },
+    ),
     access: accessSchema,
     cache: cacheSchema,
     compression: compressionSchema,

@@ -14,7 +14,8 @@ type Times = Partial<Record<'1m' | '5m', Quantiles>>;
 
 export interface BackendStatus {
   backend: string;
-  address: string;
+  /** None while none is known of its name. */
+  address?: string;
   state: string;
   why?: string;
   weight: number;

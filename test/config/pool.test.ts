@@ -42,6 +42,15 @@ test("nginx's own balancer stays where it can do what a pool asks for", () => {
   }
 });
 
+test('names are for Lua, in either form: nginx would ask for them once', () => {
+  assert.deepEqual(live('backends: [{ address: "app:80" }]'), [true, false]);
+  const [, slow] = read(one).tiers;
+  assert.ok(slow);
+  assert.equal(isLive({ ...slow, backends: ['https://app'] }, { tiers: [] }), true);
+  assert.equal(isLive({ ...slow, backends: ['localhost:80'] }, { tiers: [] }), false);
+  assert.doesNotMatch(upstream(read('backends: [{ address: "app:80" }]'), 1), /app/);
+});
+
 test('where a tier retries on statuses Lua picks for all: nginx has one list of statuses', () => {
   assert.deepEqual(live(`${one}\n    retries: { statuses: [503] }`), [true, true]);
 });
@@ -122,6 +131,11 @@ testBad([
     /state: "down" is not up, drain or maintenance/,
   ],
   [
+    'a name server that has a name',
+    'name_servers: [dns.example.org]',
+    /^x\.yaml:1: name_servers\[0\]: .* is an address, with a port when that is not 53/,
+  ],
+  [
     'only backups',
     bad('address: "10.0.0.1:80", backup: true'),
     /every backend is a backup, of none; take backup: true from one/,
@@ -131,7 +145,6 @@ testBad([
     tiers('backends: [{ address: "10.0.0.1:80" }, { address: "http://10.0.0.1" }]'),
     /pool\.backends\[1\]\.address: .* is there twice/,
   ],
-  ['a name in a pool', bad('address: "app:80"'), /app is a name, and a pool needs addresses/],
   [
     'a pool beside backends',
     'tiers:\n- name: standard\n  backends: ["10.0.0.2:80"]\n  pool: { backends: [{ address: "10.0.0.1:80" }] }\n- { name: slow, backends: ["10.9.9.9:80"] }\nhysteresis: { hold_s: [1] }',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
@@ -105,7 +106,6 @@ test('clients that go away, and a worker that is killed, leave nothing counted',
 
   const hanging = Promise.allSettled(Array.from({ length: 3 }, () => gateway.get('/slow', '198.51.100.3')));
   await sleep(300);
-  const { execFileSync } = await import('node:child_process');
   const workers = execFileSync('pgrep', ['-P', String(gateway.nginx.process?.pid)], { encoding: 'utf8' });
   for (const pid of workers.trim().split('\n')) process.kill(Number(pid), 'SIGKILL');
   await hanging;

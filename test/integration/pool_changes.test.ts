@@ -102,7 +102,7 @@ test('what cannot be done is refused with the reason', async () => {
     '127.0.0.1:1',
   );
   await refused(/it is there already/, 'add', 'standard', stand.address(0));
-  await refused(/app:80 is not an address with a port/, 'add', 'standard', 'app:80');
+  await refused(/app is not HOST:PORT/, 'add', 'standard', 'app');
   await refused(/do not speak https/, 'add', 'standard', 'https://127.0.0.1:1');
   await refused(/a whole number from 1 to 1000/, 'weight', 'standard', stand.address(0), '0');
   await refused(/there is no tier nowhere/, 'drain', 'nowhere', stand.address(0));

@@ -21,14 +21,14 @@ typedef struct {
 typedef struct {
     char tier[40], spec[280], address[48];
     uint16_t port;
-    uint8_t used, removed, backup, state, tls, place;
+    uint8_t used, removed, backup, state, tls, place, named, name_failed;
     uint32_t weight, max_connections, in_flight;
     double born, current, picked, since;
     double requests, errors, retried;
     double latency_ms, latency_at, answered_at;
     double errors_row, fives_row, good, bad, recent_at;
     double ejected_until, ejected_ms, ejections;
-    double checked_at, check_ms;
+    double checked_at, check_ms, resolve_at;
     uint8_t down;
     uint32_t check_status, good_row, bad_row;
     char why[96], check_why[96];

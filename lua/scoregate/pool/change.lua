@@ -2,9 +2,9 @@
 
 local cjson = require "cjson.safe"
 local ffi = require "ffi"
+local backends = require "scoregate.pool.backend"
 local block = require "scoregate.pool.block"
 local clock = require "scoregate.clock"
-local key = require "scoregate.key"
 local overlay = require "scoregate.pool.overlay"
 local pools = require "scoregate.pool.pools"
 
@@ -17,30 +17,21 @@ local function whole(text, least, most)
     return n and n >= least and n <= most and n or nil
 end
 
--- What a backend's text says, as the configuration has it; nil and what is wrong with it.
+-- What a backend's text says; nil and what is wrong with it.
 local function parse(spec, pool)
-    local scheme, rest = spec:match("^(https?)://(.*)$")
-    local tls = scheme == "https"
-    rest = rest or spec
-    local host, port = rest:match("^%[([%x:.]+)%]:(%d+)$")
-    if not host then
-        host, port = rest:match("^([%d.]+):(%d+)$")
+    local parsed = backends.parse(spec)
+    if not parsed then
+        return nil, spec .. " is not HOST:PORT; right would be 127.0.0.1:8084"
     end
-    if not host and scheme then
-        host, port = rest:match("^%[?([%x:.]+)%]?$"), tls and "443" or "80"
+    if parsed.tls ~= (pool.tls ~= nil) then
+        return nil, "the other backends of this tier " .. (parsed.tls and "do not speak https" or "speak https")
     end
-    if not host or not key.parse(host) or not whole(port, 1, 65535) or #host > 45 then
-        return nil, spec .. " is not an address with a port; right would be 127.0.0.1:8084"
-    end
-    if tls ~= (pool.tls ~= nil) then
-        return nil, "the other backends of this tier " .. (tls and "do not speak https" or "speak https")
-    end
-    return { spec = spec, host = host, port = tonumber(port), tls = tls }
+    return { spec = spec }
 end
 
 local function settings_of(s)
-    return { spec = ffi.string(s.spec), host = ffi.string(s.address), port = s.port, tls = s.tls == 1,
-        weight = s.weight, max_connections = s.max_connections, backup = s.backup == 1, state = block.STATES[s.state] }
+    return { spec = ffi.string(s.spec), weight = s.weight, max_connections = s.max_connections, backup = s.backup == 1,
+        state = block.STATES[s.state] }
 end
 
 local ACTIONS = {}

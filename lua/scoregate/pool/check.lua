@@ -95,11 +95,9 @@ end
 --- Checks `backend` ({address, port, host, tls}) as `settings` (pool.health) say. Returns whether it is good, what is
 -- wrong when it is not, and its status if it gave one.
 function M.once(backend, settings)
-    local address = backend.address:find(":", 1, true) and "[" .. backend.address .. "]" or backend.address
     local sock = ngx.socket.tcp()
     sock:settimeout(settings.timeout_ms)
-    local ok, err, status = exchange(sock, { address = address, port = backend.port, host = backend.host,
-        tls = backend.tls }, settings, ngx.now() + settings.timeout_ms / 1000)
+    local ok, err, status = exchange(sock, backend, settings, ngx.now() + settings.timeout_ms / 1000)
     sock:close()
     return ok == true, err == "timeout" and "no answer in time" or err, status
 end

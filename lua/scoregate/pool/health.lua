@@ -1,10 +1,12 @@
--- The checker: one worker of all asks the backends how they are, and tidies up what dead workers have left. Whoever
--- holds the shared lease is it; when that one ends, or hangs, another takes over as the lease expires.
+-- The checker: one worker of all asks the backends how they are, and name servers where they are, and tidies up what
+-- dead workers have left. Whoever holds the shared lease is it; when that one ends, or hangs, another takes over as the
+-- lease expires.
 
 local ffi = require "ffi"
 local block = require "scoregate.pool.block"
 local check = require "scoregate.pool.check"
 local clock = require "scoregate.clock"
+local names = require "scoregate.pool.names"
 local pools = require "scoregate.pool.pools"
 
 local TICK_S = 0.1
@@ -64,8 +66,7 @@ local function look(premature, entry, settings, tls)
         return
     end
     local began = clock.now()
-    local host = entry.address .. ":" .. entry.port
-    local backend = { address = entry.address, port = entry.port, host = host, tls = tls }
+    local backend = { address = entry.address, port = entry.port, host = entry.host, tls = tls }
     local good, why, status = check.once(backend, settings)
     M.learn(entry.slot, entry.born, settings, began, good, why, status)
 end
@@ -77,7 +78,8 @@ local function due(now)
         local settings = pools.settings[tier]
         for _, entry in ipairs(settings.health and pools.view(tier).entries or {}) do
             local s = entry.s
-            if s.state ~= block.MAINTENANCE and s.port ~= 0 and now - s.checked_at >= settings.health.interval_ms then
+            if s.state ~= block.MAINTENANCE and s.address[0] ~= 0
+                and now - s.checked_at >= settings.health.interval_ms then
                 s.checked_at = now
                 list[#list + 1] = { entry, settings.health, settings.tls }
             end
@@ -92,6 +94,7 @@ local function step(now)
         block.pools.swept = now
         block.sweep()
     end
+    names.step(now)
     for _, one in ipairs(due(now)) do
         local ok, err = ngx.timer.at(0, look, unpack(one, 1, 3))
         if not ok then

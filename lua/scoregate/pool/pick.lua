@@ -18,7 +18,7 @@ local M = {}
 
 --- Whether a backend is in use. `ejected_too`: whether it is ejected does not matter. Under the lock.
 function M.usable(s, now, ejected_too)
-    return s.state == block.UP and s.down == 0 and s.port ~= 0 and (ejected_too or now >= s.ejected_until)
+    return s.state == block.UP and s.down == 0 and s.address[0] ~= 0 and (ejected_too or now >= s.ejected_until)
 end
 
 local function weight(s, now, slow_start_ms)

@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local block = require "scoregate.pool.block"
 local clock = require "scoregate.clock"
+local parse = require("scoregate.pool.backend").parse
 local hash = require "scoregate.pool.hash"
 local observations = require "scoregate.observations"
 
@@ -61,20 +62,22 @@ function M.find(tier, spec)
 end
 
 -- A slot that is on its way out and comes back is the same one: what it has under way still counts.
-local function leaving(tier, spec)
+local function leaving(tier, spec, address)
     local name = M.settings[tier].name
     for i = 0, block.SLOTS - 1 do
         local s = block.slots[i]
-        if s.used == 1 and s.removed == 1 and ffi.string(s.tier) == name and ffi.string(s.spec) == spec then
+        if s.used == 1 and s.removed == 1 and ffi.string(s.tier) == name and ffi.string(s.spec) == spec
+            and ffi.string(s.address) == address then
             return i
         end
     end
     return nil
 end
 
---- Gives a tier's backend a slot: its number, or nil when all are taken. Under the lock.
-function M.add(tier, backend, now)
-    local i = leaving(tier, backend.spec)
+-- Gives an address of a tier's backend (its parsed text) a slot: its number, or nil when all are taken. The empty
+-- address is of a name that has not been asked for. Under the lock.
+local function add(tier, parsed, address, since)
+    local i = leaving(tier, parsed.spec, address)
     if not i then
         i = block.free_slot()
         if not i then
@@ -82,12 +85,12 @@ function M.add(tier, backend, now)
         end
         local s = block.slots[i]
         M.write(s.tier, M.settings[tier].name)
-        M.write(s.spec, backend.spec)
-        M.write(s.address, backend.host)
-        s.port, s.tls = backend.port, backend.tls and 1 or 0
+        M.write(s.spec, parsed.spec)
+        M.write(s.address, address)
+        s.port, s.tls, s.named = parsed.port, parsed.tls and 1 or 0, parsed.name and 1 or 0
     end
     local s = block.slots[i]
-    s.removed, s.down, s.ejected_until, s.since = 0, 0, 0, now
+    s.removed, s.down, s.ejected_until, s.since = 0, 0, 0, since
     return i
 end
 
@@ -125,7 +128,8 @@ local function fit(tier, backends)
         local slots = M.find(tier, backend.spec)
         if #slots == 0 then
             -- The first ones have nothing to warm up beside.
-            slots[1] = M.add(tier, backend, before == 0 and 0 or clock.now())
+            local parsed = parse(backend.spec)
+            slots[1] = add(tier, parsed, parsed.name and "" or parsed.host, before == 0 and 0 or clock.now())
         end
         room = room and #slots > 0
         for _, i in ipairs(slots) do
@@ -155,6 +159,44 @@ function M.fit(tier, backends)
     end
 end
 
+-- What is said of one slot is said of another of the same backend.
+local function copy(s, to)
+    to.weight, to.max_connections, to.backup = s.weight, s.max_connections, s.backup
+    to.state, to.place = s.state, s.place
+end
+
+--- Makes the slots of a backend that has a name those of its addresses. Returns whether there was room for all. Under
+-- the lock.
+function M.spread(tier, spec, addresses)
+    local slots, room = M.find(tier, spec), true
+    if #slots == 0 then
+        return true -- removed meanwhile
+    end
+    local one, known, wanted = block.slots[slots[1]], {}, {}
+    for _, i in ipairs(slots) do
+        known[ffi.string(block.slots[i].address)] = true
+    end
+    for _, address in ipairs(addresses) do
+        local is_new = not known[address] and not wanted[address]
+        wanted[address] = true
+        if is_new then
+            local i = add(tier, parse(spec), address, known[""] and one.since or clock.now())
+            room = room and i ~= nil
+            if i then
+                copy(one, block.slots[i])
+                block.changed()
+            end
+        end
+    end
+    for _, i in ipairs(slots) do
+        if not wanted[ffi.string(block.slots[i].address)] then
+            block.slots[i].removed = 1
+            block.changed()
+        end
+    end
+    return room
+end
+
 local views, version = {}, nil
 
 local function look()
@@ -162,9 +204,10 @@ local function look()
     for tier = 0, #M.settings do
         local view = { settings = M.settings[tier], counts = block.pools.tiers[tier], entries = {} }
         M.each(tier, function(i, s)
-            local address = ffi.string(s.address)
-            view.entries[#view.entries + 1] = { tier = tier, slot = i, s = s, born = s.born, address = address,
-                port = s.port, spec = ffi.string(s.spec), key = hash.key(address .. ":" .. s.port) }
+            local address, spec = ffi.string(s.address), ffi.string(s.spec)
+            view.entries[#view.entries + 1] = { tier = tier, slot = i, s = s, born = s.born, port = s.port,
+                address = address:find(":", 1, true) and "[" .. address .. "]" or address,
+                spec = spec, host = spec:gsub("^https?://", ""), key = hash.key(address .. ":" .. s.port) }
         end)
         views[tier] = view
     end

@@ -14,6 +14,8 @@ local M = {}
 local function state(s, settings, now)
     if s.state ~= block.UP then
         return block.STATES[s.state], "by command or configuration"
+    elseif s.address[0] == 0 then
+        return "unresolved", "no address of its name is known"
     elseif s.down == 1 then
         return "down", ffi.string(s.check_why)
     elseif now < s.ejected_until then
@@ -35,6 +37,11 @@ local function last_check(s, now)
         ms = s.check_ms, why = why ~= "" and why or nil }
 end
 
+local function address_of(s)
+    local address = ffi.string(s.address)
+    return address ~= "" and (address:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(address, s.port) or nil
+end
+
 local function backend(s, settings, now, sums)
     local its_state, why = state(s, settings, now)
     local times = {}
@@ -42,7 +49,7 @@ local function backend(s, settings, now, sums)
         times[span] = histogram.quantiles(histogram.add({}, s, seconds, now))
         histogram.add(sums[span], s, seconds, now)
     end
-    return { backend = ffi.string(s.spec), address = ffi.string(s.address) .. ":" .. s.port, state = its_state,
+    return { backend = ffi.string(s.spec), address = address_of(s), state = its_state,
         why = why, weight = s.weight, max_connections = s.max_connections, backup = s.backup == 1,
         in_flight = s.in_flight,
         requests = s.requests, errors = s.errors, response_ms = times, last_check = last_check(s, now) }
