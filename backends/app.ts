@@ -83,7 +83,7 @@ export async function backend(options: BackendOptions): Promise<FastifyInstance>
     });
     reply.headers({
       'X-Served-By': name,
-      // Each answer says who gave it: one that is stored would lie.
+      // What a node says of itself; a result may be kept.
       'Cache-Control': 'no-store',
       'Content-Security-Policy': POLICY,
       'X-Content-Type-Options': 'nosniff',

@@ -1,5 +1,5 @@
 /** GET /convert/:reais and GET /convertepradolareuro/:reais: reais → dollars and euros. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readAmount, inJson } from './decimal.ts';
 import { refuseOthers } from './methods.ts';
 import { converted, type Rates } from './rates.ts';
@@ -7,8 +7,9 @@ import { converted, type Rates } from './rates.ts';
 export function convertRoutes(app: FastifyInstance, name: string, rates: Rates): void {
   for (const url of ['/convert', '/convertepradolareuro']) {
     const field = { name: 'reais', example: `${url}/1234.56` };
-    const answer = (text: string): object => {
+    const answer = (text: string, reply: FastifyReply): object => {
       const reais = readAmount(text, field);
+      reply.removeHeader('Cache-Control'); // the same for the same question
       return {
         served_by: name,
         reais: inJson(reais),
@@ -17,8 +18,10 @@ export function convertRoutes(app: FastifyInstance, name: string, rates: Rates):
         rates,
       };
     };
-    app.get<{ Params: { reais: string } }>(`${url}/:reais`, ({ params }) => answer(params.reais));
-    app.get(url, () => answer(''));
+    app.get<{ Params: { reais: string } }>(`${url}/:reais`, ({ params }, reply) =>
+      answer(params.reais, reply),
+    );
+    app.get(url, (_request, reply) => answer('', reply));
     for (const each of [url, `${url}/:reais`]) refuseOthers(app, each);
   }
 }

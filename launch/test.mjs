@@ -5,29 +5,49 @@ import { join, relative } from 'node:path';
 import { runTests, testFiles } from './runner.mjs';
 import { checkNode, ensureNpmPackages, ensureSystemPackages, root, TEST_PROGRAMS } from './setup.mjs';
 
-// Tests that start whole systems measure times: one file at a time, after all others.
-const ALONE = ['test/integration/', 'test/launch/'];
-const ALONE_WITHIN_MS = 600_000;
+// Docker, and nothing of what is set up here: npm run test:compose.
+const COMPOSE = 'test/compose/';
+// Clients in real time, for a minute and a half: only when asked for, npm run test:live.
+const LIVE = 'test/live/';
+// They start whole systems: after all others, two at a time, and alone where times are measured.
+const SYSTEMS = ['test/integration/', 'test/launch/', LIVE];
+const MEASURED = [
+  'test/integration/chaos',
+  'test/integration/crowd',
+  'test/integration/flood',
+  'test/launch/',
+  LIVE,
+];
+const SYSTEMS_WITHIN_MS = 600_000;
 const WITHIN_MS = 120_000;
-// They need Docker, and nothing of what is set up here: npm run test:compose.
-const ELSEWHERE = 'test/compose/';
 
 checkNode();
 await ensureSystemPackages(TEST_PROGRAMS);
 await ensureNpmPackages();
 
 const filters = process.argv.slice(2);
+/** @param {string} file */
+const path = (file) => relative(root, file);
+/** @param {string} name */
+const wanted = (name) =>
+  filters.length === 0 ? !name.startsWith(LIVE) : filters.some((text) => name.includes(text));
 const files = testFiles(join(root, 'test'))
-  .filter((file) => !relative(root, file).startsWith(ELSEWHERE))
-  .filter((file) => filters.length === 0 || filters.some((text) => relative(root, file).includes(text)))
+  .filter((file) => !path(file).startsWith(COMPOSE) && wanted(path(file)))
   .sort();
-const alone = files.filter((file) => ALONE.some((folder) => relative(root, file).startsWith(folder)));
-const together = files.filter((file) => !alone.includes(file));
+/** @param {string[]} folders */
+const under = (folders) => files.filter((file) => folders.some((folder) => path(file).startsWith(folder)));
+const systems = under(SYSTEMS);
+const alone = under(MEASURED);
 
 await runTests(
   [
-    { files: together, concurrency: Math.min(4, availableParallelism()), timeout: WITHIN_MS },
-    { files: alone, concurrency: 1, timeout: ALONE_WITHIN_MS },
+    {
+      files: files.filter((file) => !systems.includes(file)),
+      concurrency: Math.min(4, availableParallelism()),
+      timeout: WITHIN_MS,
+    },
+    { files: systems.filter((file) => !alone.includes(file)), concurrency: 2, timeout: SYSTEMS_WITHIN_MS },
+    { files: alone, concurrency: 1, timeout: SYSTEMS_WITHIN_MS },
   ],
   filters.join(' '),
 );

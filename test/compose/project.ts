@@ -98,7 +98,11 @@ export async function healthy(service: ServiceName): Promise<Inspected> {
 }
 
 /** Requests of a client, as the gateway's own machine sends them: a trusted proxy. One after the other. */
-export async function fromInside(client: string, count: number): Promise<Sent> {
+export async function fromInside(
+  client: string,
+  count: number,
+  who: 'flood' | 'person' = 'flood',
+): Promise<Sent> {
   const gateway = await inspect('gateway');
   const { Image } = await inspect('scorer');
   const script = readFileSync(join(root, 'test/compose/traffic.mjs'), 'utf8');
@@ -113,7 +117,7 @@ export async function fromInside(client: string, count: number): Promise<Sent> {
     '--input-type=module',
     '-',
   ];
-  return JSON.parse(await run('docker', [...args, client, String(count)], script)) as Sent;
+  return JSON.parse(await run('docker', [...args, client, String(count), who], script)) as Sent;
 }
 
 /** JSON from a port of this machine. */

@@ -269,10 +269,10 @@ for (const behaviour of BEHAVIOURS satisfies readonly Behaviour[]) {
   test(`a scorer that gives ${behaviour}: nothing fails, and each hit is counted once`, async (t) => {
     const scorer = await inPlaceOfTheScorer(t);
     scorer.hits = 0;
-    const result = await under(5, async () => {
+    const result = await under(4, async () => {
       await sleep(500);
       scorer.behaviour = behaviour;
-      await sleep(3000);
+      await sleep(2000);
       scorer.behaviour = 'well';
     });
     await recovered();

@@ -83,6 +83,8 @@ test('each demo backend has a log of its own, and one stream holds them all if t
     for (const [i, name] of ['fast', 'standard', 'slow'].entries()) {
       const answer = await fetch(`http://127.0.0.1:${15344 + i}/add?a=1&b=${i}`);
       assert.equal(((await answer.json()) as { served_by: string }).served_by, name);
+      // A node writes its line when its answer has gone out.
+      await launcher.says(`"uri":"/add?a=1&b=${i}"`);
       const line = readFileSync(join(launcher.run, 'nodes', `${name}.log`), 'utf8');
       assert.match(
         line,
