@@ -8,45 +8,11 @@ import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
 import { cacheSchema } from './schema_cache.ts';
 import { compressionSchema } from './schema_compression.ts';
-import { limitSchema } from './schema_limit.ts';
 import { logsSchema } from './schema_logs.ts';
 import { pathsSchema } from './schema_paths.ts';
-import { backendAddress, poolSchema } from './schema_pool.ts';
+import { demoTiers, tierSchema, type Tier } from './schema_tier.ts';
 import { backendTlsSchema, tlsSchema } from './schema_tls.ts';
 import { closed, flag, hostPort, port, whole } from './schema_values.ts';
-
-export const tierSchema = Type.Object(
-  {
-    name: Type.String({
-      format: 'tier_name',
-      title: 'a tier name (a small letter, then small letters, digits, - or _; at most 32)',
-      examples: ['fast'],
-      description: 'The name in X-Tier, in logs and in verdicts.',
-    }),
-    backends: Type.Optional(
-      Type.Array(backendAddress, {
-        minItems: 1,
-        title: 'a list of backends',
-        examples: [['127.0.0.1:8081']],
-        description: 'The servers that answer for this tier; requests are spread over them.',
-        // The tier's name follows: SCOREGATE_TIERS_FAST.
-        variable: 'SCOREGATE_TIERS_',
-      }),
-    ),
-    pool: Type.Optional(poolSchema),
-    limit: Type.Optional(limitSchema),
-    tls_name: Type.Optional(
-      Type.String({
-        format: 'host_name',
-        title: 'a host name',
-        examples: ['app.example.org'],
-        description:
-          'The name in the certificates of https:// backends, when it is not that of their address.',
-      }),
-    ),
-  },
-  { ...closed, title: 'a tier', examples: [{ name: 'fast', backends: ['127.0.0.1:8081'] }] },
-);
 
 const listenSchema = Type.Object(
   {
@@ -135,12 +101,6 @@ const headersSchema = Type.Object(
   },
   { ...closed, default: {}, title: 'a group of keys', examples: [{ tier: true, score: false }] },
 );
-
-const demoTiers = [
-  { name: 'fast', backends: ['127.0.0.1:8081'] },
-  { name: 'standard', backends: ['127.0.0.1:8082'] },
-  { name: 'slow', backends: ['127.0.0.1:8083'] },
-];
 
 export const configSchema = Type.Object(
   {
@@ -246,7 +206,7 @@ export const configSchema = Type.Object(
 
 /** scoregate.yaml once read: every key present, defaults filled in. `model` is an absolute path. */
 export type Config = Static<typeof configSchema>;
-export type Tier = Static<typeof tierSchema>;
+export type { Tier };
 
 type Partly<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: Partly<T[K]> } : T;
 /** Some of the keys of a configuration, at any depth; lists are replaced whole. */
