@@ -37,9 +37,12 @@ export function bitOf(text: string): number {
   return bit;
 }
 
-export function bitmapOf(bit: number): Bitmap {
-  return bit < 32 ? { hi: 0, lo: (1 << bit) >>> 0 } : { hi: (1 << (bit - 32)) >>> 0, lo: 0 };
-}
+const ONE_BIT: readonly Readonly<Bitmap>[] = Array.from({ length: 64 }, (_, bit) =>
+  bit < 32 ? { hi: 0, lo: (1 << bit) >>> 0 } : { hi: (1 << (bit - 32)) >>> 0, lo: 0 },
+);
+
+/** The bitmap with one bit (0…63) set. */
+export const bitmapOf = (bit: number): Readonly<Bitmap> => ONE_BIT[bit] as Readonly<Bitmap>;
 
 export function formatBitmap({ hi, lo }: Bitmap): string {
   return hi.toString(16).padStart(8, '0') + lo.toString(16).padStart(8, '0');

@@ -15,7 +15,9 @@ interface Dense {
   /** One row of `inputs` weights per unit: read in the order in which they are stored. */
   weights: Float64Array;
   bias: Float64Array;
-  activate: ((values: Float64Array) => void) | null;
+  activate: ((values: Float64Array, n: number) => void) | null;
+  /** What it gave last, kept because a new array costs more than a row of arithmetic. */
+  output: Float64Array;
 }
 
 type Scalar = (x: number) => number;
@@ -57,7 +59,7 @@ export function compile(model: LayersModel): Compiled {
     const scalar = activationLayer(kind, layer.getConfig());
     if (scalar && last) {
       const [before, after] = [last.activate, each(scalar)];
-      last.activate = (values) => (before?.(values), after(values));
+      last.activate = (values, n) => (before?.(values, n), after(values, n));
       continue;
     }
     if (kind !== 'Dense') return { reason: `layer "${layer.name}" is ${kind}, not Dense` };
@@ -105,28 +107,36 @@ function readDense(layer: LayersModel['layers'][number]): Dense | { reason: stri
     weights,
     bias: bias === undefined ? new Float64Array(units) : Float64Array.from(bias.dataSync()),
     activate: scalar === null ? null : each(scalar),
+    output: new Float64Array(units),
   };
 }
 
-function each(scalar: Scalar): (values: Float64Array) => void {
-  return (values) => {
-    for (let i = 0; i < values.length; i++) values[i] = scalar(values[i] as number);
+const softplusAll = (values: Float64Array, n: number): void => {
+  for (let i = 0; i < n; i++) values[i] = softplus(values[i] as number);
+};
+
+function each(scalar: Scalar): (values: Float64Array, n: number) => void {
+  // Called with one function only, the loop has it inlined; this is the one of the model that ships.
+  if (scalar === softplus) return softplusAll;
+  return (values, n) => {
+    for (let i = 0; i < n; i++) values[i] = scalar(values[i] as number);
   };
 }
 
+/** @returns n outputs of the last layer, in an array of their own */
 function run(layers: readonly Dense[], rows: Float64Array, n: number): Float64Array {
   let input = rows;
   for (const layer of layers) {
-    const output = new Float64Array(n * layer.units);
-    multiply(layer, input, n, output);
-    layer.activate?.(output);
-    input = output;
+    const size = n * layer.units;
+    if (layer.output.length < size) layer.output = new Float64Array(size);
+    multiply(layer, input, n);
+    layer.activate?.(layer.output, size);
+    input = layer.output;
   }
-  return input;
+  return input.slice(0, n);
 }
 
-function multiply(layer: Dense, input: Float64Array, n: number, output: Float64Array): void {
-  const { inputs, units, weights, bias } = layer;
+function multiply({ inputs, units, weights, bias, output }: Dense, input: Float64Array, n: number): void {
   for (let row = 0; row < n; row++) {
     const from = row * inputs;
     for (let u = 0; u < units; u++) {

@@ -47,18 +47,34 @@ export interface Model {
   close(): void;
 }
 
-/** Scales n rows of raw features as the manifest says. */
-export function scale(rows: Float64Array, n: number, scaling: readonly Scaling[]): Float64Array {
+/**
+ * Scales n rows of raw features as the manifest says.
+ * @param into where to write; made if absent
+ */
+export function scale(
+  rows: Float64Array,
+  n: number,
+  scaling: readonly Scaling[],
+  into: Float64Array = new Float64Array(n * scaling.length),
+): Float64Array {
   const width = scaling.length;
-  const out = new Float64Array(n * width);
   for (let column = 0; column < width; column++) {
     const { transform, mean, scale: by } = scaling[column] as Scaling;
-    for (let i = column; i < out.length; i += width) {
+    for (let i = column; i < n * width; i += width) {
       const raw = rows[i] as number;
-      out[i] = ((transform === 'log1p' ? Math.log1p(raw) : raw) - mean) / by;
+      into[i] = ((transform === 'log1p' ? Math.log1p(raw) : raw) - mean) / by;
     }
   }
-  return out;
+  return into;
+}
+
+/** As scale(), always into the same array, for whoever is done with it before the next call. */
+function scaler(scaling: readonly Scaling[]): (rows: Float64Array, n: number) => Float64Array {
+  let into = new Float64Array(scaling.length);
+  return (rows, n) => {
+    if (into.length < n * scaling.length) into = new Float64Array(n * scaling.length);
+    return scale(rows, n, scaling, into);
+  };
 }
 
 /** What the network gives → scores between 0 and 1, in place: by the calibration, or cut there. */
@@ -147,8 +163,9 @@ async function prove(
   const forward = 'forward' in fast ? fast.forward : undefined;
   // Compiled serving needs nothing of TensorFlow.js from here on.
   if (forward) layers.dispose();
+  const scaled = scaler(scaling);
   const score = forward
-    ? (rows: Float64Array, n: number) => finish(forward(scale(rows, n, scaling), n))
+    ? (rows: Float64Array, n: number) => finish(forward(scaled(rows, n), n))
     : async (rows: Float64Array, n: number) => finish(await slow(scale(rows, n, scaling), n));
   return {
     version: manifest.version,

@@ -43,7 +43,7 @@ const Vocabulary = Type.Object(
 export type Observation = Static<typeof Declared> & { readonly index: number };
 /** By observation name; a name that is absent counts 0. */
 export type Counts = Record<string, number>;
-/** What one or several requests add to a window. Names that add nothing are absent. */
+/** What one or several requests add to a window, to be read only. Names that add nothing are absent. */
 export interface Added {
   counts: Counts;
   bitmaps: Record<string, Bitmap>;
@@ -85,26 +85,39 @@ export const isAsset = (path: string): boolean => looks.ending(path) === 'asset'
 /** The bit (0…63) that a target's path sets. */
 export const pathBit = (target: string): number => bitOf(pathOf(target));
 
-interface Seen extends Request {
+interface TargetShape {
   path: string;
   ending: string | undefined;
   dot: boolean;
   odd: boolean;
+}
+interface Seen extends TargetShape {
+  method: string;
+  /** Whether it has no referer, and no user agent. */
+  direct: boolean;
   agent: string;
 }
 
-const seenOf = (request: Request): Seen => {
-  const path = pathOf(request.target);
-  return {
-    ...request,
-    path,
-    ending: looks.ending(path),
-    dot: looks.dot(path),
-    odd: looks.odd(request.target),
-    agent: looks.agent(request.userAgent),
-  };
-};
-export const shapeOf: (request: Request) => Omit<Seen, keyof Request> = seenOf;
+/** Targets repeat themselves; the longest are left out, so that a client cannot fill the memory with them. */
+const [MOST_TARGETS, TARGET_CHARS] = [16_384, 256];
+const targets = new Map<string, TargetShape>();
+
+function targetShape(target: string): TargetShape {
+  let found = targets.get(target);
+  if (found !== undefined) return found;
+  const path = pathOf(target);
+  found = { path, ending: looks.ending(path), dot: looks.dot(path), odd: looks.odd(target) };
+  if (target.length > TARGET_CHARS) return found;
+  if (targets.size >= MOST_TARGETS) targets.clear();
+  targets.set(target, found);
+  return found;
+}
+
+/** What a request looks like. */
+export function shapeOf({ method, target, referer, userAgent }: Request): Seen {
+  const { path, ending, dot, odd } = targetShape(target);
+  return { method, path, ending, dot, odd, direct: blank(referer), agent: looks.agent(userAgent) };
+}
 
 function holds(o: Observation, r: Seen, status: number): boolean {
   return (
@@ -116,41 +129,54 @@ function holds(o: Observation, r: Seen, status: number): boolean {
     (o.dot === undefined || r.dot) &&
     (o.odd === undefined || r.odd) &&
     (o.agent === undefined || r.agent === o.agent) &&
-    (o.empty === undefined || blank(o.empty === 'referer' ? r.referer : r.userAgent))
+    (o.empty === undefined || (o.empty === 'referer' ? r.direct : r.agent === 'empty'))
   );
 }
 
-/** Requests are of few sorts: which observations fit one is found out once for each. */
+/** Requests are of few sorts: what one of a sort adds is found out once for each. */
 const MOST_SORTS = 4096;
-type Sorts = Map<string, readonly Observation[]>;
+interface Sort {
+  /** The same object for every request of the sort. */
+  counts: Counts;
+  sums: readonly string[];
+  bitmaps: readonly Observation[];
+}
+type Sorts = Map<string, Sort>;
 
-function fitting(
-  sorts: Sorts,
-  list: readonly Observation[],
-  seen: Seen,
-  status: number,
-): readonly Observation[] {
-  const bare = `${blank(seen.referer)} ${seen.agent} ${seen.dot} ${seen.odd}`;
-  const sort = `${seen.method} ${seen.ending} ${status} ${bare}`;
-  let found = sorts.get(sort);
-  if (found === undefined) {
-    if (sorts.size >= MOST_SORTS) sorts.clear();
-    sorts.set(sort, (found = list.filter((o) => holds(o, seen, status))));
-  }
+function sortOf(sorts: Sorts, list: readonly Observation[], seen: Seen, status: number): Sort {
+  const { method, ending, agent, direct, dot, odd } = seen;
+  const key = `${method} ${ending} ${status} ${agent} ${direct} ${dot} ${odd}`;
+  let found = sorts.get(key);
+  if (found !== undefined) return found;
+  const fitting = list.filter((o) => holds(o, seen, status));
+  const of = (kind: Observation['kind']): Observation[] => fitting.filter((o) => o.kind === kind);
+  found = {
+    counts: Object.fromEntries(of('count').map(({ name }) => [name, 1])),
+    sums: of('sum').map(({ name }) => name),
+    bitmaps: of('bitmap'),
+  };
+  if (sorts.size >= MOST_SORTS) sorts.clear();
+  sorts.set(key, found);
   return found;
 }
 
-function look(sorts: Sorts, list: readonly Observation[], request: Request, response: Response): Added {
-  const seen = seenOf(request);
-  const added: Added = { counts: {}, bitmaps: {} };
-  for (const o of fitting(sorts, list, seen, response.status)) {
-    if (o.kind === 'count') added.counts[o.name] = 1;
-    else if (o.kind === 'bitmap')
-      added.bitmaps[o.name] = bitmapOf(
-        bitOf(o.of === 'path' ? seen.path : blank(request.userAgent) ? '' : (request.userAgent as string)),
-      );
-    else if (response.bytes > 0) added.counts[o.name] = response.bytes;
+function look(
+  sorts: Sorts,
+  list: readonly Observation[],
+  request: Request,
+  status: number,
+  bytes: number,
+): Added {
+  const seen = shapeOf(request);
+  const { counts, sums, bitmaps } = sortOf(sorts, list, seen, status);
+  const added: Added = { counts, bitmaps: {} };
+  for (const { name, of } of bitmaps) {
+    const text = of === 'path' ? seen.path : seen.agent === 'empty' ? '' : (request.userAgent as string);
+    added.bitmaps[name] = bitmapOf(bitOf(text));
   }
+  if (bytes <= 0 || sums.length === 0) return added;
+  added.counts = { ...counts };
+  for (const name of sums) added.counts[name] = bytes;
   return added;
 }
 
@@ -158,12 +184,12 @@ const [arrivalSorts, endSorts]: [Sorts, Sorts] = [new Map(), new Map()];
 
 /** What a request adds when it arrives. */
 export function observe(request: Request): Added {
-  return look(arrivalSorts, AT_ARRIVAL, request, { status: 0, bytes: 0 });
+  return look(arrivalSorts, AT_ARRIVAL, request, 0, 0);
 }
 
 /** What a request adds when its response has ended. `bytes` is what was sent to the client. */
 export function observeEnd(request: Request, response: Response): Added {
-  return look(endSorts, AT_END, request, response);
+  return look(endSorts, AT_END, request, response.status, response.bytes);
 }
 
 /** Whether what a request adds on arrival contains a sign. */

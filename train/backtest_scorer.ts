@@ -12,6 +12,7 @@ import {
   worseQuestions,
   type Below,
 } from '../scorer/lease.ts';
+import { WIDTH, sumsAt } from '../scorer/sums.ts';
 import { search, type Question } from '../scorer/search.ts';
 import type { Added } from '../scorer/observations.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
@@ -19,6 +20,7 @@ import { keptFor } from '../scorer/store/standing.ts';
 import type { Moment } from '../scorer/store/store.ts';
 import type { Lines } from '../scorer/tier.ts';
 import type { Dimension } from './backtest_client.ts';
+import { Memo, remembering } from './backtest_memo.ts';
 import { addHits, addObserved, prune, windowAt } from '../scorer/window.ts';
 
 /** What the scorer holds of a client. */
@@ -38,44 +40,26 @@ export interface Told {
   tier: number;
 }
 
+/** As much as is known of a part of a lease. */
+interface Part {
+  n: number;
+  exact: boolean;
+}
+type Parts = Partial<Record<Dimension, Part>>;
+
 /** Steps by which a lease is found out: as far as somebody needs to know. */
 const STEPS = [8, 64, 512, MOST];
-
-/** Scores of a model of one feature are computed once for each whole value: there are few. */
-export function remembering(model: Judging): Judging {
-  if (model.features.length !== 1) return model;
-  const known = new Map<number, number>();
-  const score = (rows: Float64Array, n: number): Float64Array | Promise<Float64Array> => {
-    const scores = new Float64Array(n);
-    for (let i = 0; i < n; i++) {
-      const value = known.get(rows[i] as number);
-      if (value === undefined) return model.score(rows, n);
-      scores[i] = value;
-    }
-    return scores;
-  };
-  const learn = (rows: Float64Array, scores: Float64Array): Float64Array => {
-    for (let i = 0; i < scores.length && known.size < 1 << 16; i++)
-      known.set(rows[i] as number, scores[i] as number);
-    return scores;
-  };
-  const { features, thresholds, monotone } = model;
-  return {
-    features,
-    thresholds,
-    monotone,
-    score: (rows, n) => {
-      const scores = score(rows, n);
-      return scores instanceof Promise ? scores.then((some) => learn(rows, some)) : learn(rows, scores);
-    },
-  };
-}
 
 export class BacktestScorer {
   readonly lines: Lines;
   readonly #model: Judging;
   /** The same model, of which judge() grants leases of 1 without a search. */
   readonly #unleased: Judging;
+  /** Leases by what is in the window, and the tier: equal windows have equal ones. */
+  readonly #memo = new Memo(WIDTH + 1);
+  readonly #key = new Float64Array(WIDTH + 1);
+  readonly #harmless = new Int32Array(Memo.places);
+  readonly #parts: Parts[] = [];
 
   constructor(model: Judging, { margin, holds }: Pick<Lines, 'margin' | 'holds'>) {
     this.#model = remembering(model);
@@ -112,19 +96,32 @@ export class BacktestScorer {
     prune(into.track, now);
   }
 
-  /** What the client's lease of second `now` is about; null if nothing can use it up. */
-  #below(kept: Kept, tier: number, now: number): Below | null {
-    const line = this.lines.thresholds[tier];
-    if (line === undefined || kept.record === null) return null;
-    return { window: windowAt(kept.record.track, now), line, ttl_ms: 1 };
+  /** Where what is known of the lease that judge() would have granted at second `now` stands; -1 if nothing can use it up. */
+  #place(kept: Kept, tier: number, now: number): number {
+    if (kept.record === null || this.lines.thresholds[tier] === undefined) return -1;
+    sumsAt(kept.record.track, now, this.#key);
+    this.#key[WIDTH] = tier;
+    const { place, known } = this.#memo.find(this.#key, 0);
+    if (known) return place;
+    this.#harmless[place] = -1;
+    this.#parts[place] = {};
+    return place;
+  }
+
+  #below({ record }: Kept, tier: number, now: number): Below {
+    const { track } = record as ClientRecord;
+    return { window: windowAt(track, now), line: this.lines.thresholds[tier] as number, ttl_ms: 1 };
   }
 
   /** The harmless signs of the lease that judge() would have granted at second `now`. */
   async harmless(kept: Kept, tier: number, now: number): Promise<number> {
     if (!this.#model.monotone) return 0;
-    const below = this.#below(kept, tier, now);
-    if (below === null || hitsOnly(this.#model.features)) return ALL_SIGNS;
-    return (await harmlessOf(this.#model, [below]))[0] as number;
+    if (hitsOnly(this.#model.features)) return ALL_SIGNS;
+    const place = this.#place(kept, tier, now);
+    if (place < 0) return ALL_SIGNS;
+    if (this.#harmless[place] === -1)
+      this.#harmless[place] = (await harmlessOf(this.#model, [this.#below(kept, tier, now)]))[0] as number;
+    return this.#harmless[place] as number;
   }
 
   /**
@@ -139,11 +136,21 @@ export class BacktestScorer {
     what: Dimension,
     need: number,
     harmless: number,
-  ): Promise<{ n: number; exact: boolean }> {
+  ): Promise<Part> {
     if (!this.#model.monotone) return { n: 1, exact: true };
-    const below = this.#below(kept, tier, now);
-    if (below === null) return { n: MOST, exact: true };
-    const question = this.#question(below, what, harmless);
+    const place = this.#place(kept, tier, now);
+    if (place < 0) return { n: MOST, exact: true };
+    const parts = this.#parts[place] as Parts;
+    const known = parts[what];
+    if (known !== undefined && (known.exact || known.n > need)) return known;
+    return (parts[what] = await this.#find(
+      this.#question(this.#below(kept, tier, now), what, harmless),
+      what,
+      need,
+    ));
+  }
+
+  async #find(question: Question, what: Dimension, need: number): Promise<Part> {
     const step = STEPS.find((n) => n >= need) as number;
     const holds = await this.#holds(question, step);
     if (holds && step < MOST) return { n: step, exact: false };
