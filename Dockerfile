@@ -28,7 +28,7 @@ WORKDIR /srv/scoregate
 COPY docker/healthy /usr/local/bin/healthy
 COPY config/observations.json config/
 COPY lua lua
-RUN mkdir -p run /var/spool/scoregate/tmp && chown -R 1000:1000 run /var/spool/scoregate
+RUN mkdir -p run /var/spool/scoregate/tmp /var/spool/scoregate/pools && chown -R 1000:1000 run /var/spool/scoregate
 USER 1000:1000
 EXPOSE 8080
 CMD ["openresty", "-p", "/var/spool/scoregate", "-c", "/srv/scoregate/run/nginx.conf", "-e", "stderr", "-g", "daemon off;"]

@@ -1,24 +1,19 @@
 /** What a tier's backends are: addresses, whether they speak TLS, and the name in their certificate. */
 import { isIP } from 'node:net';
-import { backend, type Backend, type Endpoint } from './formats.ts';
+import type { Endpoint } from './formats.ts';
+import { backendsOf, known } from './pool.ts';
 import type { Config, Tier } from './schema.ts';
-
-/** The backend of a text that the schema has let through. */
-export function known(text: string): Backend {
-  const found = backend(text);
-  if (!found) throw new Error(`not a backend: ${text}`);
-  return found;
-}
 
 /** `HOST:PORT` as nginx writes it. */
 export const address = ({ host, port }: Endpoint): string =>
   `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 
 /** Whether a tier's backends speak TLS; they all do, or none (rules_backend.ts). */
-export const speaksTls = ({ backends }: Tier): boolean => backends.some((one) => known(one).tls);
+export const speaksTls = (tier: Tier): boolean => backendsOf(tier).some(({ address }) => known(address).tls);
 
 /** The name that the certificates of a tier's backends are for. */
-export const tlsName = ({ tls_name, backends }: Tier): string => tls_name ?? known(backends[0] ?? '').host;
+export const tlsName = (tier: Tier): string =>
+  tier.tls_name ?? known(backendsOf(tier)[0]?.address ?? '').host;
 
 /** Whether the backends of one tier can stand in for those of another: how nginx speaks to them is the tier's. */
 export function interchangeable(a: Tier, b: Tier): boolean {

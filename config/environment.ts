@@ -60,6 +60,8 @@ function tierVariable(tier: unknown, i: number): Known[] {
   const backends = tiersSchema.items?.properties?.['backends'];
   if (!isGroup(tier) || typeof tier['name'] !== 'string' || backends?.variable === undefined) return [];
   const variable = backends.variable + tier['name'].toUpperCase().replaceAll('-', '_');
+  // A tier with a pool says more of its backends than a variable could.
+  if (tier['pool'] !== undefined) return [];
   return [{ ...backends, variable, path: ['tiers', i, 'backends'] }];
 }
 

@@ -20,6 +20,13 @@ export function endpoint(text: string): Endpoint | null {
   return /^[-.]|[-.]$|\.\./.test(host) ? null : { host, port };
 }
 
+/** An address, with a port when that is not 53; null if it is not that. */
+export function nameServer(text: string): Endpoint | null {
+  if (isIP(text) !== 0) return text.includes('%') ? null : { host: text, port: 53 };
+  const at = endpoint(text);
+  return at && isIP(at.host) !== 0 ? at : null;
+}
+
 export interface Backend extends Endpoint {
   tls: boolean;
 }
@@ -135,12 +142,14 @@ export const formatProblem: Record<string, (text: string) => string | null> = {
   network: (text) => cidrProblem(text, 'every address is meant by the key default: allow or deny'),
   path: pathProblem,
   backend: backendProblem,
+  check_path: (text) => (/^\/[!-~]*$/.test(text) ? null : 'it begins with / and has no spaces'),
   // RFC 9110, 5.6.2
   header_name: (text) => (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text) ? null : 'that is not one'),
   media_type: (text) => (/^[a-z]+\/[a-z0-9][a-z0-9.+-]*$/.test(text) ? null : 'that is not one'),
   host_name: (text) => (isIP(text) === 0 && endpoint(`${text}:443`) ? null : 'that is not a name'),
   redis: redisProblem,
   memory: memoryProblem,
+  name_server: (text) => (nameServer(text) ? null : 'it is an address, with a port when that is not 53'),
   address: (text) => (isIP(text) > 0 && !text.includes('%') ? null : 'that is not an address'),
   tier_name: (text) => (/^[a-z][a-z0-9_-]{0,31}$/.test(text) ? null : 'that is not a name'),
 };

@@ -3,7 +3,11 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { address } from './backend.ts';
 import { endpoint, type Endpoint } from './formats.ts';
+import { poolSettings } from './gateway_pools.ts';
+import { limitSettings } from './limits.ts';
+import { nameServers } from './name_servers.ts';
 import { pinsNetworks } from './nginx_access.ts';
 import { logDetails } from './nginx_log.ts';
 import type { Place } from './nginx_place.ts';
@@ -28,6 +32,8 @@ export function gatewayJson(config: Config, place: Place): string {
     observations_file: join(root, 'config/observations.json'),
     workers: place.workers,
     pins: pinsNetworks(config),
+    ...limitSettings(config),
+    ...poolSettings(config, place),
     log: logDetails(config, place),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
@@ -44,15 +50,16 @@ export function scorerEndpoint({ scorer }: Config): Endpoint {
  * The directives by which Lua finds the scorer when it has a name. A name is asked for again every 2 s, whatever its
  * record says (Docker's name server says 600 s): a scorer that was started anew may have another address.
  */
-export function resolver(config: Config, { nameServers }: Place): string[] {
+export function resolver(config: Config, place: Place): string[] {
   const { host } = scorerEndpoint(config);
   if (isIP(host) !== 0) return [];
-  if (nameServers.length === 0) {
+  const known = nameServers(config, place);
+  if (known.length === 0) {
     throw new Error(
-      `/etc/resolv.conf names no name server to find ${host} with; set scorer.address to an IP address`,
+      `/etc/resolv.conf names no name server to find ${host} with; name one in name_servers, or set scorer.address to an IP address`,
     );
   }
-  const servers = nameServers.map((address) => (isIP(address) === 6 ? `[${address}]` : address));
+  const servers = known.map(address);
   return [`resolver ${servers.join(' ')} valid=2s;`, `resolver_timeout ${config.scorer.timeout_ms}ms;`];
 }
 

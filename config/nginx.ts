@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import { resolver } from './gateway.ts';
 import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
-import { backendMaps } from './nginx_backend.ts';
+import { backendMaps, checkTrust } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
 import { compression } from './nginx_compression.ts';
 import { errorLog, logFormat, logs, logsDetails } from './nginx_log.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
-import { forwarded, realip, scoreHeader, upstream } from './nginx_proxy.ts';
+import { upstream } from './nginx_pool.ts';
+import { forwarded, realip, scoreHeader } from './nginx_proxy.ts';
 import { publicServers } from './nginx_server.ts';
 import { tlsSettings } from './nginx_tls.ts';
 import { root } from './paths.ts';
@@ -24,6 +25,7 @@ export function nginxConf(config: Config, place: Place): string {
     basics(place),
     lua(config, place),
     ...resolver(config, place),
+    ...checkTrust(config, place),
     realip(config),
     forwarded(config),
     scoreHeader(config),
@@ -35,7 +37,7 @@ export function nginxConf(config: Config, place: Place): string {
     logFormat(config, place),
     logs(config, place),
   ];
-  const upstreams = config.tiers.map((_, index) => upstream(config.tiers, index));
+  const upstreams = config.tiers.map((_, index) => upstream(config, index));
   const servers = [...publicServers(config, place), adminServer(config, place)];
   return `# Rendered from scoregate.yaml by config/nginx.ts at every start and reload: a change made here is lost.
 ${main(config, place)}

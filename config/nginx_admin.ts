@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { endpoint } from './formats.ts';
 import { errorLog } from './nginx_log.ts';
 import type { Place } from './nginx_place.ts';
+import { anyLive } from './pool.ts';
 import type { Config } from './schema.ts';
 
 /** Metrics and status: for programs on this machine, so neither other addresses nor web pages get an answer. */
@@ -36,8 +37,17 @@ server {
   location = /status {
     ${content}
   }
-  location / {
+${changes(config)}  location / {
     return 404;
   }
 }`;
 }
+
+/** Where pools are changed (npm run pool). */
+const changes = (config: Config): string =>
+  anyLive(config)
+    ? `  location /pool/ {
+    content_by_lua_block { require("scoregate.pool.change").serve() }
+  }
+`
+    : '';

@@ -33,14 +33,22 @@ export function proxyPass(config: Config, place: Place): string[] {
   ];
 }
 
-function verification({ backend_tls }: Config, place: Place): string[] {
-  if (!backend_tls.verify)
+/** What the gateway's own checks of https:// backends trust (lua/scoregate/pool/check.lua). */
+export function checkTrust(config: Config, place: Place): string[] {
+  if (!anyTls(config) || !config.backend_tls.verify || !config.tiers.some(({ pool }) => pool?.health))
+    return [];
+  return [`lua_ssl_trusted_certificate ${quoted(authorities(config, place))};`, 'lua_ssl_verify_depth 3;'];
+}
+
+const authorities = ({ backend_tls: { ca } }: Config, place: Place): string =>
+  ca === 'system' ? place.systemCa : configuredPath(ca, place.run);
+
+function verification(config: Config, place: Place): string[] {
+  if (!config.backend_tls.verify)
     return ["# Whoever answers at a backend's address is believed: backend_tls.verify is false."];
-  const { ca } = backend_tls;
-  const file = ca === 'system' ? place.systemCa : configuredPath(ca, place.run);
   return [
     'proxy_ssl_verify on;',
     'proxy_ssl_verify_depth 3;',
-    `proxy_ssl_trusted_certificate ${quoted(file)};`,
+    `proxy_ssl_trusted_certificate ${quoted(authorities(config, place))};`,
   ];
 }

@@ -1,7 +1,5 @@
 /** The proxy's part of nginx.conf: who the client is, who serves its tier, what the backend is told. */
-import { address, interchangeable, known } from './backend.ts';
-import { indent } from './nginx_place.ts';
-import type { Config, Tier } from './schema.ts';
+import type { Config } from './schema.ts';
 
 /** Takes the client's address from trusted proxies, and from nobody else. */
 export function realip(config: Config): string {
@@ -63,39 +61,6 @@ map $http_upgrade $backend_connection {
 }`;
 }
 
-/**
- * The upstream of one tier: its own backends, then everybody else's as backups. nginx knows no order among
- * backups, only weights; the weights grow so steeply with nearness that the nearest tier that has a backend gets
- * nearly everything. Nearest means the next worse tiers in turn, then the next better ones.
- */
-export function upstream(tiers: readonly Tier[], index: number): string {
-  const own = tiers[index];
-  if (!own) throw new Error(`there is no tier ${index}`);
-  const others = [...tiers.slice(index + 1), ...tiers.slice(0, index).reverse()];
-  // Weights add up in nginx's C int: seven other tiers of any usual size stay below it.
-  const base = others.length < 2 ? 1 : Math.min(1000, Math.floor(1e7 ** (1 / (others.length - 1))));
-  const addresses = (tier: Tier): string[] => tier.backends.map((text) => address(known(text)));
-  const named = new Set(addresses(own));
-  const lines = [...named].map((backend) => `server ${backend} max_fails=2 fail_timeout=5s;`);
-  others.forEach((tier, i) => {
-    for (const backend of interchangeable(own, tier) ? addresses(tier) : []) {
-      if (named.has(backend)) continue;
-      named.add(backend);
-      const weight = base ** (others.length - 1 - i);
-      lines.push(`server ${backend} backup weight=${weight} max_fails=2 fail_timeout=5s;`);
-    }
-  });
-  return `upstream ${own.name} {
-  # Shared by the workers, so that a backend that is down is down for all of them.
-  zone tier_${own.name} 256k;
-${indent(lines.join('\n'))}
-  keepalive 64;
-  keepalive_requests 100000;
-  # Below the 5 s after which Node and Apache close an idle connection: closing first avoids losing a request.
-  keepalive_timeout 4s;
-}`;
-}
-
 /** The directives of a location that passes requests on. */
 export function proxy(config: Config): string[] {
   const lines = `proxy_http_version 1.1;
@@ -113,17 +78,21 @@ proxy_ignore_headers X-Accel-Redirect;
 proxy_connect_timeout 1s;
 proxy_send_timeout 60s;
 proxy_read_timeout 60s;
-# Only requests that may be repeated are: nginx never sends a POST twice.
-proxy_next_upstream error timeout;
-proxy_next_upstream_tries 4;
 proxy_buffer_size 16k;
 proxy_buffers 16 16k;
 proxy_busy_buffers_size 32k;`.split('\n');
-  for (const [on, name, variable] of [
-    [config.headers.tier, 'X-Tier', '$tier'],
-    [config.headers.score, 'X-Score', '$score_known'],
-  ] as const) {
-    if (on) lines.push(`proxy_hide_header ${name};`, `add_header ${name} ${variable} always;`);
-  }
-  return lines;
+  const hidden = headers(config).map(([name]) => `proxy_hide_header ${name};`);
+  return [...lines, ...hidden, ...verdictHeaders(config)];
 }
+
+/** What clients are told of their verdict: name and value. */
+function headers({ headers: { tier, score } }: Config): [string, string][] {
+  return [
+    ...(tier ? [['X-Tier', '$tier'] as [string, string]] : []),
+    ...(score ? [['X-Score', '$score_known'] as [string, string]] : []),
+  ];
+}
+
+/** The directives that tell them. */
+export const verdictHeaders = (config: Config): string[] =>
+  headers(config).map(([name, value]) => `add_header ${name} ${value} always;`);

@@ -6,6 +6,7 @@ import { cacheDirectives, refusedVariable } from './nginx_cache.ts';
 import { errorLog, logsDetails } from './nginx_log.ts';
 import { countedPhases, loggedPhases } from './nginx_lua.ts';
 import { indent, type Place } from './nginx_place.ts';
+import { poolServer, retries } from './nginx_pool.ts';
 import { proxy } from './nginx_proxy.ts';
 import { redirect, redirects, tlsServers } from './nginx_tls.ts';
 import type { Config } from './schema.ts';
@@ -69,6 +70,7 @@ const site = (config: Config, place: Place): string[] => [
   ...verdict(config),
   ...siteGate(config),
   ...deniedLocation(config),
+  ...poolServer(config),
   ...countedPhases(config, null),
   ...locations(config, place),
 ];
@@ -102,6 +104,7 @@ function location(name: string, config: Config, place: Place, index: number): st
     ...pathGate(config, index),
     ...proxyPass(config, place),
     ...proxy(config),
+    ...retries(config),
     ...(refused === null ? [] : countedPhases(config, refused)),
     ...cacheDirectives(config, index),
   ];

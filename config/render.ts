@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { atLeast, luaLibraryFolder, type Nginx } from '../launch/find.mjs';
 import { gatewayJson } from './gateway.ts';
+import { POOLS_FOLDER } from './gateway_pools.ts';
 import { nginxConf } from './nginx.ts';
 import type { Place } from './nginx_place.ts';
 import { configuredPath } from './paths.ts';
@@ -60,9 +61,11 @@ export function renderTexts(config: Config, run: string, options: RenderOptions)
 export function render(config: Config, run: string, options: RenderOptions): Rendering {
   const texts = renderTexts(config, run, options);
   const folder = options.folder ?? run;
-  mkdirSync(join(run, 'tmp'), { recursive: true });
-  // nginx makes the folders below as root and hands them over; the one above must let its workers through.
-  if (options.user) chownSync(join(run, 'tmp'), options.user.uid, options.user.gid);
+  // nginx makes the folders below tmp as root and hands them over; the one above must let its workers through.
+  for (const name of ['tmp', POOLS_FOLDER]) {
+    mkdirSync(join(run, name), { recursive: true });
+    if (options.user) chownSync(join(run, name), options.user.uid, options.user.gid);
+  }
   for (const log of [config.logs.error, config.logs.access]) {
     if (log !== 'off' && log !== 'stderr') mkdirSync(dirname(configuredPath(log, run)), { recursive: true });
   }

@@ -1,15 +1,20 @@
 /** What must hold between several values of scoregate.yaml. Each rule looks at one thing and reports its problems. */
-import { backend, endpoint, isLoopback, redisAddress } from './formats.ts';
+import { endpoint, isLoopback, redisAddress } from './formats.ts';
+import { limitRules } from './limits.ts';
 import { pathText, type Path } from './places.ts';
+import { backendPath, backendsOf, known } from './pool.ts';
 import { nearest, type Problem } from './problems.ts';
 import { accessRules } from './rules_access.ts';
 import { backendRules } from './rules_backend.ts';
+import { poolRules } from './rules_pool.ts';
 import type { Config } from './schema.ts';
 
 /** Every problem between values; the configuration already fits the schema. */
 export function rules(config: Config): Problem[] {
   return [
     ...tierNames(config),
+    ...poolRules(config),
+    ...limitRules(config),
     ...backendRules(config),
     ...defaultTier(config),
     ...holds(config),
@@ -102,9 +107,9 @@ function listeners(config: Config): Listener[] {
   const redis = redisAddress(config.redis);
   if (redis && isLoopback(redis.host)) add(['redis'], redis.host, redis.port);
   config.tiers.forEach((tier, i) =>
-    tier.backends.forEach((text, j) => {
-      const at = backend(text);
-      if (at && isLoopback(at.host)) add(['tiers', i, 'backends', j], at.host, at.port);
+    backendsOf(tier).forEach(({ address }, j) => {
+      const at = known(address);
+      if (isLoopback(at.host)) add(backendPath(config.tiers, i, j), at.host, at.port);
     }),
   );
   return found;

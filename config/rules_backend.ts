@@ -1,39 +1,52 @@
 /** What must hold between the backends of a tier, and of the file that their certificates are checked with. */
 import { isIP } from 'node:net';
-import { address, anyTls, known } from './backend.ts';
+import { address, anyTls } from './backend.ts';
 import { FileProblem, readCertificate } from './certificate.ts';
 import { configuredPath } from './paths.ts';
 import type { Path } from './places.ts';
+import { backendPath, backendsOf, known } from './pool.ts';
 import type { Problem } from './problems.ts';
 import type { Config, Tier } from './schema.ts';
 
 export function backendRules(config: Config): Problem[] {
-  return config.tiers.flatMap((tier, i) => [
-    ...twice(tier, i),
-    ...oneScheme(tier, i),
-    ...names(tier, i, config.backend_tls.verify),
-  ]);
-}
-
-const at = (tier: number, backend: number): Path => ['tiers', tier, 'backends', backend];
-
-function twice({ backends }: Tier, i: number): Problem[] {
-  const addresses = backends.map((text) => address(known(text)));
-  return backends.flatMap((text, j): Problem[] => {
-    if (addresses.indexOf(addresses[j] ?? '') === j) return [];
-    return [{ path: at(i, j), text: `"${text}" is there twice; name each backend once` }];
+  const { tiers } = config;
+  return tiers.flatMap((tier, i) => {
+    const texts = backendsOf(tier).map((one) => one.address);
+    const at: At = (backend) => backendPath(tiers, i, backend);
+    if (texts.length === 0) return [];
+    return [
+      ...twice(texts, at),
+      ...oneScheme(texts, at),
+      ...names(tier, i, texts, at, config.backend_tls.verify),
+    ];
   });
 }
 
-function oneScheme({ backends }: Tier, i: number): Problem[] {
+type At = (backend: number) => Path;
+
+function twice(backends: readonly string[], at: At): Problem[] {
+  const addresses = backends.map((text) => address(known(text)));
+  return backends.flatMap((text, j): Problem[] => {
+    if (addresses.indexOf(addresses[j] ?? '') === j) return [];
+    return [{ path: at(j), text: `"${text}" is there twice; name each backend once` }];
+  });
+}
+
+function oneScheme(backends: readonly string[], at: At): Problem[] {
   const j = backends.findIndex((text) => known(text).tls !== known(backends[0] ?? '').tls);
   if (j < 0) return [];
   const text = `"${backends[j]}" and "${backends[0]}" are not both https; a tier speaks one of them: give one a tier of its own`;
-  return [{ path: at(i, j), text }];
+  return [{ path: at(j), text }];
 }
 
 /** nginx checks the certificates of a tier's backends against one name. */
-function names({ backends, tls_name }: Tier, i: number, verify: boolean): Problem[] {
+function names(
+  { tls_name }: Tier,
+  i: number,
+  backends: readonly string[],
+  at: At,
+  verify: boolean,
+): Problem[] {
   const all = backends.map(known);
   if (!all.every(({ tls }) => tls)) {
     const plain = all.every(({ tls }) => !tls) && tls_name !== undefined;
@@ -44,12 +57,12 @@ function names({ backends, tls_name }: Tier, i: number, verify: boolean): Proble
   const numeric = all.findIndex(({ host }) => isIP(host) !== 0);
   if (numeric >= 0) {
     const text = `a certificate is checked by name, and ${all[numeric]?.host} is none; add tls_name, the name in it, to the tier`;
-    return [{ path: at(i, numeric), text }];
+    return [{ path: at(numeric), text }];
   }
   const other = all.findIndex(({ host }) => host !== all[0]?.host);
   if (other < 0) return [];
   const text = `certificates of one tier are checked by one name, and ${all[other]?.host} is not ${all[0]?.host}; add the one that is in both as tls_name`;
-  return [{ path: at(i, other), text }];
+  return [{ path: at(other), text }];
 }
 
 /** Problems of the file of authorities; `run` is the run folder. */

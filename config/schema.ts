@@ -10,44 +10,9 @@ import { cacheSchema } from './schema_cache.ts';
 import { compressionSchema } from './schema_compression.ts';
 import { logsSchema } from './schema_logs.ts';
 import { pathsSchema } from './schema_paths.ts';
+import { demoTiers, tierSchema, type Tier } from './schema_tier.ts';
 import { backendTlsSchema, tlsSchema } from './schema_tls.ts';
 import { closed, flag, hostPort, port, whole } from './schema_values.ts';
-
-const backendSchema = Type.String({
-  format: 'backend',
-  title: 'HOST:PORT or an http(s):// URL',
-  examples: ['127.0.0.1:8081'],
-  description: 'Where a backend listens.',
-});
-
-export const tierSchema = Type.Object(
-  {
-    name: Type.String({
-      format: 'tier_name',
-      title: 'a tier name (a small letter, then small letters, digits, - or _; at most 32)',
-      examples: ['fast'],
-      description: 'The name in X-Tier, in logs and in verdicts.',
-    }),
-    backends: Type.Array(backendSchema, {
-      minItems: 1,
-      title: 'a list of backends',
-      examples: [['127.0.0.1:8081']],
-      description: 'The servers that answer for this tier; requests are spread over them.',
-      // The tier's name follows: SCOREGATE_TIERS_FAST.
-      variable: 'SCOREGATE_TIERS_',
-    }),
-    tls_name: Type.Optional(
-      Type.String({
-        format: 'host_name',
-        title: 'a host name',
-        examples: ['app.example.org'],
-        description:
-          'The name in the certificates of https:// backends, when it is not that of their address.',
-      }),
-    ),
-  },
-  { ...closed, title: 'a tier', examples: [{ name: 'fast', backends: ['127.0.0.1:8081'] }] },
-);
 
 const listenSchema = Type.Object(
   {
@@ -137,12 +102,6 @@ const headersSchema = Type.Object(
   { ...closed, default: {}, title: 'a group of keys', examples: [{ tier: true, score: false }] },
 );
 
-const demoTiers = [
-  { name: 'fast', backends: ['127.0.0.1:8081'] },
-  { name: 'standard', backends: ['127.0.0.1:8082'] },
-  { name: 'slow', backends: ['127.0.0.1:8083'] },
-];
-
 export const configSchema = Type.Object(
   {
     listen: listenSchema,
@@ -193,6 +152,20 @@ export const configSchema = Type.Object(
         variable: 'SCOREGATE_TRUSTED_PROXIES',
       },
     ),
+    name_servers: Type.Array(
+      Type.String({
+        format: 'name_server',
+        title: 'the address of a name server',
+        examples: ['10.0.0.2'],
+        description: 'An address, with a port when that is not 53.',
+      }),
+      {
+        default: [],
+        title: 'a list of name servers',
+        examples: [['10.0.0.2', '127.0.0.1:8600']],
+        description: 'Who is asked for the addresses of names; none named: those of /etc/resolv.conf.',
+      },
+    ),
     access: accessSchema,
     cache: cacheSchema,
     compression: compressionSchema,
@@ -233,7 +206,7 @@ export const configSchema = Type.Object(
 
 /** scoregate.yaml once read: every key present, defaults filled in. `model` is an absolute path. */
 export type Config = Static<typeof configSchema>;
-export type Tier = Static<typeof tierSchema>;
+export type { Tier };
 
 type Partly<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: Partly<T[K]> } : T;
 /** Some of the keys of a configuration, at any depth; lists are replaced whole. */

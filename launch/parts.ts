@@ -3,7 +3,7 @@ import { chownSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { known } from '../config/backend.ts';
+import { backendsOf, known } from '../config/pool.ts';
 import { endpoint, isLoopback, redisAddress, type Endpoint } from '../config/formats.ts';
 import { hasTls } from '../config/nginx_tls.ts';
 import { configuredPath, root } from '../config/paths.ts';
@@ -75,8 +75,9 @@ export function backendParts(config: Config, run: string): PartSpec[] {
   if (!config.demo_backends) return [];
   const names = new Map<string, string>();
   for (const tier of config.tiers) {
-    tier.backends.forEach((backend, i) => {
-      const name = tier.backends.length > 1 ? `${tier.name}-${i + 1}` : tier.name;
+    const backends = backendsOf(tier);
+    backends.forEach(({ address: backend }, i) => {
+      const name = backends.length > 1 ? `${tier.name}-${i + 1}` : tier.name;
       if (!names.has(backend)) names.set(backend, name);
     });
   }

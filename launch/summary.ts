@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { relative } from 'node:path';
 import { namesOf, readCertificate } from '../config/certificate.ts';
 import { configuredPath } from '../config/paths.ts';
+import { backendsOf } from '../config/pool.ts';
 import type { Config } from '../config/schema.ts';
 import { backendParts, type Surroundings } from './parts.ts';
 import { reachable } from './ports.ts';
@@ -21,11 +22,11 @@ export function summary(config: Config, { run, nginx }: Surroundings, seconds: n
     ['metrics', `http://${config.admin}/metrics`, 'and /status'],
     ['scorer', `http://${config.scorer.listen}`, '/score_ip, /health, /model, /metrics'],
     ['windows', config.redis === 'memory' ? 'in the scorer' : safe(config.redis), ''],
-    ...config.tiers.map(({ name, backends }) => [
-      `tier ${name}`,
-      backends.join(', '),
-      backends.some((backend) => demo.has(backend)) ? 'demo application' : '',
-    ]),
+    ...config.tiers.map((tier) => {
+      const backends = backendsOf(tier).map(({ address }) => address);
+      const demos = backends.some((backend) => demo.has(backend));
+      return [`tier ${tier.name}`, backends.join(', '), demos ? 'demo application' : ''];
+    }),
     ['logs', [config.logs.access, config.logs.error, ...nodes].map((log) => shown(log, run)).join(', '), ''],
   ];
   const widths = [0, 1].map((i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));

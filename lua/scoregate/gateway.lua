@@ -53,6 +53,8 @@ function M.init_worker()
     sender.start()
 end
 
+local live = settings.pools and require "scoregate.pool.live" -- nil where nginx balances every tier itself
+
 -- A header is empty when it is missing or "" or "-", as an access log would show it.
 local function is_empty(text, size)
     return size == 0 or (size == 1 and text[0] == 45)
@@ -189,6 +191,13 @@ function M.log()
     if sender.left then
         sender.leave_more()
     end
+end
+
+if settings.limits then
+    require("scoregate.limit").join(M)
+end
+if live then
+    live.join(M)
 end
 
 return M

@@ -5,19 +5,20 @@ local observations = require "scoregate.observations"
 
 -- hits, hits_end: this client's requests so far, and the last of them that its lease covers; errors
 -- and signs likewise, but used up when the end is reached. ask_at: the request to refresh from.
+-- limit_…, under_way: what counts for the limits of its tier (limit.lua).
 -- harmless, marks: signs as bits, those that the lease allows and those shown since the last report.
 -- Times are milliseconds of nginx's monotonic clock, seen_s and hit_s its seconds.
 local CLIENT = [[
 typedef struct {
-    double hits, hits_end, ask_at, until_ms, refresh_until, verdict_at, dirty_at;
+    double hits, hits_end, ask_at, until_ms, refresh_until, verdict_at, dirty_at, limit_at;
     uint32_t chain, newer, older, dirty_newer, dirty_older;
     int32_t a, b;
     uint32_t seen_s;
     uint32_t errors, errors_end, errors_ask, signs, signs_end, signs_ask;
-    uint32_t generation;
+    uint32_t generation, limit_epoch, under_way;
     int32_t harmless;
     float score;
-    uint8_t family, tier, segment, dirty, pinned, held, hit_seconds;
+    uint8_t family, tier, segment, dirty, pinned, held, hit_seconds, limit_tier;
     uint32_t hit_s[12], hit_n[12];
     int32_t marks;
     %s
@@ -32,7 +33,7 @@ typedef struct {
     double gateways, mended;
     double forgotten[2], lost_hits, asks_refused, unreported_hits;
     double waits, waits_expired, posts, post_failures, posts_refused, breaker_opened, wait_ms_sum;
-    double requests[16][8];
+    double requests[16][8], limited[16], limit_epoch;
 } scoregate_shared;
 ]]
 

@@ -19,6 +19,7 @@ int pthread_mutexattr_setpshared(void *attributes, int shared);
 int pthread_mutexattr_setrobust(void *attributes, int robust);
 int pthread_mutex_init(void *mutex, void *attributes);
 int pthread_mutex_lock(void *mutex);
+int pthread_mutex_trylock(void *mutex);
 int pthread_mutex_unlock(void *mutex);
 int pthread_mutex_consistent(void *mutex);
 ]]
@@ -59,16 +60,36 @@ function M.earlier(dict)
     return block, signature, dict:get("block")
 end
 
---- Maps a new block of `bytes` zero bytes. It starts with room of 64 bytes for the lock.
-function M.create(bytes)
-    local block = map(bytes)
+--- Makes the 64 bytes at `lock` a lock of several processes, which is noticed when its owner dies.
+function M.make_lock(lock)
     local attributes = ffi.new("uint64_t[8]")
     C.pthread_mutexattr_init(attributes)
     C.pthread_mutexattr_settype(attributes, ERRORCHECK)
     C.pthread_mutexattr_setpshared(attributes, PROCESS_SHARED)
     C.pthread_mutexattr_setrobust(attributes, ROBUST)
-    C.pthread_mutex_init(block, attributes)
+    C.pthread_mutex_init(lock, attributes)
+end
+
+--- Maps a new block of `bytes` zero bytes. It starts with room of 64 bytes for the lock.
+function M.create(bytes)
+    local block = map(bytes)
+    M.make_lock(block)
     return block
+end
+
+--- Takes a lock if nobody alive holds it. Returns whether it did.
+function M.try_lock(lock)
+    local rc = C.pthread_mutex_trylock(lock)
+    if rc == EOWNERDEAD then
+        C.pthread_mutex_consistent(lock)
+        return true
+    end
+    return rc == 0
+end
+
+--- Gives a lock back.
+function M.give_back(lock)
+    C.pthread_mutex_unlock(lock)
 end
 
 --- Describes a new block, for remember() and is_latest(); `master` is the master's process number.

@@ -40,12 +40,23 @@ local function requests(each)
     end
 end
 
+local function limited(each)
+    for t, tier in ipairs(settings.tiers) do
+        each(tier, tonumber(clients.shared.limited[t - 1]))
+    end
+end
+
 local function text()
     local shared, out = clients.shared, {}
     out[1] = "# HELP scoregate_requests_total Requests by the tier that served them and where the verdict came from.\n"
         .. "# TYPE scoregate_requests_total counter"
     requests(function(tier, origin, n)
         out[#out + 1] = ('scoregate_requests_total{tier="%s",origin="%s"} %.0f'):format(tier, origin, n)
+    end)
+    out[#out + 1] = "# HELP scoregate_limited_total Requests refused because they were beyond the limit of a tier.\n"
+        .. "# TYPE scoregate_limited_total counter"
+    limited(function(tier, n)
+        out[#out + 1] = ('scoregate_limited_total{tier="%s"} %.0f'):format(tier, n)
     end)
     for _, m in ipairs(COUNTERS) do
         metric(out, "counter", (m[3] or m[1]) .. "_total", m[2], shared[m[1]])
@@ -63,15 +74,20 @@ local function text()
 end
 
 local function status()
-    local shared, by_tier = clients.shared, {}
+    local shared, by_tier, beyond = clients.shared, {}, {}
     requests(function(tier, origin, n)
         by_tier[tier] = by_tier[tier] or {}
         by_tier[tier][origin] = n
     end)
+    limited(function(tier, n)
+        beyond[tier] = n
+    end)
     return cjson.encode({
-        mode = settings.mode, requests = by_tier, clients = shared.count[1], newcomers = shared.count[0],
+        mode = settings.mode, requests = by_tier, limited = beyond,
+        clients = shared.count[1], newcomers = shared.count[0],
         breaker = shared.breaker_open == 1 and "open" or "closed", generation = shared.generation,
         unreported_hits = shared.unreported_hits, workers = ngx.worker.count(),
+        pools = settings.pools and require("scoregate.pool.status").read(),
     }) .. "\n"
 end
 

@@ -54,8 +54,10 @@ end
 
 local function copy_counts(old, new_index)
     shared.generation, shared.generation_at, shared.gateways = old.generation, old.generation_at, old.gateways
+    shared.limit_epoch = old.limit_epoch
     for before, now in pairs(new_index) do
         ffi.copy(shared.requests[now], old.requests[before], ffi.sizeof(old.requests[before]))
+        shared.limited[now] = old.limited[before]
     end
 end
 

@@ -174,7 +174,7 @@ testBad([
   ],
   [
     'a tier that names no backends',
-    'tiers:\n- name: a\n- { name: standard, backends: ["b:1"] }',
+    'tiers:\n- name: a\n- { name: standard, backends: ["b:1"] }\nhysteresis: { hold_s: [1] }',
     /^x\.yaml:2: tiers\[0\]: the key "backends" is missing in tiers\[0\]/,
   ],
   [

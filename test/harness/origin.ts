@@ -24,10 +24,12 @@ export class Origin {
   #now = 0;
   #answers = new Map<string, Handler>();
   #server: Server;
+  readonly #host: string;
 
   /** Speaks TLS where it is given a certificate. */
-  constructor(port: number, tls?: CertificateFiles) {
+  constructor(port: number, tls?: CertificateFiles, host = '127.0.0.1') {
     this.port = port;
+    this.#host = host;
     const serve = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#serve(request, response);
     this.#server = tls
@@ -73,7 +75,7 @@ export class Origin {
   }
 
   start(): Promise<void> {
-    return new Promise((resolve) => this.#server.listen(this.port, '127.0.0.1', resolve));
+    return new Promise((resolve) => this.#server.listen(this.port, this.#host, resolve));
   }
 
   /** Ends it; it can be started again. */

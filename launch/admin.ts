@@ -1,0 +1,73 @@
+/** What `npm run pool` and `npm run top` ask of a running gateway: its admin address, in the words of /status. */
+import { runFolder } from '../config/paths.ts';
+import { readConfig } from '../config/read.ts';
+import { effectiveConfig } from './parts.ts';
+
+export interface Quantiles {
+  n: number;
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+type Times = Partial<Record<'1m' | '5m', Quantiles>>;
+
+export interface BackendStatus {
+  backend: string;
+  /** None while none is known of its name. */
+  address?: string;
+  state: string;
+  why?: string;
+  weight: number;
+  max_connections: number;
+  backup: boolean;
+  in_flight: number;
+  requests: number;
+  errors: number;
+  response_ms: Times;
+  last_check?: { ago_s: number; ok: boolean; status: number; ms: number; why?: string };
+}
+
+export interface TierStatus {
+  tier: string;
+  balance: string;
+  state: string;
+  why?: string;
+  in_flight: number;
+  requests: number;
+  retries: number;
+  unserved: number;
+  response_ms: Times;
+  backends: BackendStatus[];
+}
+
+/** A gateway that does not answer, or not as it was asked to; the message says what to do. */
+export class AdminError extends Error {}
+
+/** The address of the gateway that runs from a folder (default: the usual one). Throws what readConfig() throws. */
+export const adminOf = (run?: string): string => readConfig(effectiveConfig(runFolder(run)), {}, {}).admin;
+
+async function ask(admin: string, path: string, method = 'GET'): Promise<{ status: number; body: unknown }> {
+  try {
+    const answer = await fetch(`http://${admin}${path}`, { method, signal: AbortSignal.timeout(10_000) });
+    return { status: answer.status, body: await answer.json() };
+  } catch (error) {
+    throw new AdminError(
+      `no gateway answers at ${admin} (${(error as Error).message}); start it with npm start`,
+    );
+  }
+}
+
+/** The pools that Lua balances; none where nginx balances them all. Throws AdminError. */
+export async function poolStatus(admin: string): Promise<TierStatus[]> {
+  const { body } = await ask(admin, '/status');
+  return (body as { pools?: TierStatus[] }).pools ?? [];
+}
+
+/** Changes a pool. Throws AdminError with the gateway's reason. */
+export async function changePool(admin: string, action: string, args: Record<string, string>): Promise<void> {
+  const { status, body } = await ask(admin, `/pool/${action}?${new URLSearchParams(args)}`, 'POST');
+  if (status === 200) return;
+  const { error } = body as { error?: { message?: string } };
+  throw new AdminError(error?.message ?? `the gateway answered ${status}`);
+}

@@ -1,0 +1,210 @@
+-- A request's way to a backend: nginx's balancer phase picks one, once more after each failure, and the log phase
+-- learns how it ended. What is under way is found by a number in $pool_attempt, which outlives internal redirects and
+-- which a cache's refresh in the background shares with its request.
+
+local balancer = require "ngx.balancer"
+local block = require "scoregate.pool.block"
+local budget = require "scoregate.pool.budget"
+local clock = require "scoregate.clock"
+local ejection = require "scoregate.pool.ejection"
+local ewma = require "scoregate.pool.ewma"
+local histogram = require "scoregate.pool.histogram"
+local key = require "scoregate.key"
+local pick = require "scoregate.pool.pick"
+local pools = require "scoregate.pool.pools"
+local variable = require "scoregate.variable"
+
+local var = ngx.var
+local address = variable.reader("binary_remote_addr")
+local NGX_BUSY = -3 -- nginx's "no live upstreams"
+local CLIENT_WENT_AWAY = 499
+local PROVEN_MS = 1000
+local TIMED_OUT = "no answer in time"
+local STATUS_OF = { [TIMED_OUT] = ngx.HTTP_GATEWAY_TIMEOUT }
+
+local M = {}
+
+local attempts, numbers = {}, 0
+
+--- Begins the way of this request to a backend of `tier` (an index).
+function M.open(tier)
+    numbers = numbers + 1
+    local _, a, b = key.of(address(variable.request()))
+    local attempt = { tier = tier, a = a, b = b, tried = {}, tries = 0 }
+    attempts[numbers] = attempt
+    var.pool_attempt = numbers
+    return attempt
+end
+
+--- The attempt of this request, or nil.
+function M.current()
+    local number = var.pool_attempt
+    return number and number ~= "" and attempts[tonumber(number)] or nil
+end
+
+--- Picks the next backend and counts the request there. Returns it, or nil and whether its tier is only full.
+function M.reserve(attempt)
+    local now = clock.now()
+    block.lock()
+    local entry, full = pick.pick(attempt.tier, now, attempt.tried, attempt.a, attempt.b)
+    if entry then
+        block.begin(entry.slot)
+    end
+    block.unlock()
+    attempt.entry = entry
+    return entry, full
+end
+
+local function tell(entry, why)
+    if why then
+        ngx.log(ngx.WARN, "backend ", entry.spec, " is out for ", entry.s.ejected_ms / 1000, " s: ", why)
+    end
+end
+
+-- The value that a variable of nginx's about several backends has for the last one, or the one before.
+local function last(text, before)
+    local found, previous
+    for value in (text or ""):gmatch("[^,:%s]+") do
+        previous, found = found, value
+    end
+    return before and previous or found
+end
+
+-- What came of the last try: its status, or nil and what happened, and whether it was connected. While nginx asks for
+-- the next backend, its variables have begun with that one.
+local function outcome(before)
+    if tonumber(last(var.upstream_header_time, before)) then
+        return tonumber(last(var.upstream_status, before)), nil, true
+    end
+    if not tonumber(last(var.upstream_connect_time, before)) then
+        return nil, "no connection", false
+    end
+    local timed_out = last(var.upstream_status, before) == "504"
+    return nil, timed_out and TIMED_OUT or "the connection was closed", true
+end
+
+-- The try at attempt.entry has ended.
+local function conclude(attempt, before, gone)
+    local entry, now = attempt.entry, clock.now()
+    local s = entry.s
+    attempt.entry = nil
+    attempt.tried[entry.slot] = true
+    local status, what, connected = outcome(before)
+    attempt.status = status or STATUS_OF[what] or ngx.HTTP_BAD_GATEWAY
+    local header_ms = (tonumber(last(var.upstream_header_time, before)) or 0) * 1000
+    local whole_ms = (tonumber(last(var.upstream_response_time, before)) or 0) * 1000
+    local why
+    block.lock()
+    block.finish(entry.slot)
+    s.requests = s.requests + 1
+    local view = pools.view(entry.tier)
+    if status then
+        s.answered_at = now
+        ewma.learn(s, header_ms, now)
+        histogram.note(s, whole_ms, now)
+        why = ejection.answered(view, s, status, now)
+    elseif not gone then
+        why = ejection.failed(view, s, what, now)
+    end
+    if not gone and (not status or status >= 500) then
+        s.errors = s.errors + 1
+    end
+    block.unlock()
+    tell(entry, why)
+    return connected
+end
+
+-- Whether the request may be sent once more. nginx itself sees to it that one is not repeated that must not be.
+local function may_retry(attempt, connected)
+    local settings = pools.settings[attempt.tier]
+    block.lock()
+    local counts = block.pools.tiers[attempt.tier]
+    local may = not connected or (attempt.tries < settings.retries.tries and budget.spend(counts))
+    if may then
+        counts.retries = counts.retries + 1
+    end
+    block.unlock()
+    return may
+end
+
+local function begin(tier)
+    local attempt = M.current() or M.open(tier)
+    block.lock()
+    budget.earn(block.pools.tiers[tier], pools.settings[tier].retries.budget)
+    block.unlock()
+    return attempt
+end
+
+-- Whether nginx may ask for another backend after this one. It asks when a connection fails, and then there should be
+-- one; but an answer that would be retried is lost when it does, so not where nothing can come of that. A backend that
+-- answers is not one whose connections fail.
+local function may_ask_again(attempt, s)
+    local retries = pools.settings[attempt.tier].retries
+    if #retries.statuses == 0 or s.errors_row > 0 or clock.now() - s.answered_at > PROVEN_MS then
+        return true
+    end
+    return attempt.tries < retries.tries and block.pools.tiers[attempt.tier].budget >= 1
+end
+
+-- nginx answers 502 then, and failed.lua makes of it what it was.
+local function give_up(tier)
+    block.lock()
+    local counts = block.pools.tiers[tier]
+    counts.unserved = counts.unserved + 1
+    block.unlock()
+    return ngx.exit(NGX_BUSY)
+end
+
+--- The balancer phase of the tier with that index.
+function M.balance(tier)
+    local attempt = M.current()
+    if not attempt or attempt.tries == 0 then
+        attempt = begin(tier)
+    elseif attempt.entry then
+        local connected = conclude(attempt, true, false)
+        if not may_retry(attempt, connected) then
+            return give_up(tier)
+        end
+    end
+    local entry = attempt.entry or M.reserve(attempt)
+    if not entry then
+        return give_up(tier)
+    end
+    attempt.tries = attempt.tries + 1
+    if may_ask_again(attempt, entry.s) then
+        balancer.set_more_tries(1)
+    end
+    local ok, err = balancer.set_current_peer(entry.address, entry.port)
+    if not ok then
+        ngx.log(ngx.ERR, "could not send a request to ", entry.spec, ": ", err)
+        return ngx.exit(NGX_BUSY)
+    end
+end
+
+--- The status of a request that was given up: of its last try, or 503 when no backend could be asked.
+function M.status()
+    local attempt = M.current()
+    return attempt and (attempt.status or attempt.tries == 0 and ngx.HTTP_SERVICE_UNAVAILABLE)
+end
+
+--- The log phase: what is under way ends.
+function M.ended()
+    local number = var.pool_attempt
+    if not number or number == "" then
+        return
+    end
+    number = tonumber(number)
+    local attempt = attempts[number]
+    attempts[number] = nil
+    if attempt and attempt.entry then
+        if attempt.tries == 0 or not var.upstream_status then -- reserved, and never sent by this request
+            block.lock()
+            block.finish(attempt.entry.slot)
+            block.unlock()
+            return
+        end
+        conclude(attempt, false, ngx.status == CLIENT_WENT_AWAY)
+    end
+end
+
+return M

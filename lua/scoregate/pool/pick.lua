@@ -1,0 +1,86 @@
+-- Which backend gets a request: one that is in use, of the tier's own, else of its backups, else of the tiers that
+-- stand in for it.
+
+local block = require "scoregate.pool.block"
+local ewma = require "scoregate.pool.ewma"
+local hash = require "scoregate.pool.hash"
+local pools = require "scoregate.pool.pools"
+
+local PICK = {
+    round_robin = require "scoregate.pool.round_robin",
+    least_connections = require "scoregate.pool.least_connections",
+    ewma = ewma.pick,
+    hash = hash.pick,
+}
+local SLOWEST = 0.1 -- of its weight is what a backend that is back begins with
+
+local M = {}
+
+--- Whether a backend is in use. `ejected_too`: whether it is ejected does not matter. Under the lock.
+function M.usable(s, now, ejected_too)
+    return s.state == block.UP and s.down == 0 and s.address[0] ~= 0 and (ejected_too or now >= s.ejected_until)
+end
+
+local function weight(s, now, slow_start_ms)
+    local age = now - s.since
+    if slow_start_ms == 0 or s.since == 0 or age >= slow_start_ms then
+        return s.weight
+    end
+    return s.weight * math.max(SLOWEST, age / slow_start_ms)
+end
+
+local candidates, weights = {}, {}
+
+-- How many candidates there are, and whether any more would be that are full.
+local function gather(view, backup, now, tried, ejected_too)
+    local n, full = 0, false
+    local slow_start_ms = view.settings.slow_start_ms
+    for _, entry in ipairs(view.entries) do
+        local s = entry.s
+        if s.backup == backup and M.usable(s, now, ejected_too) and not tried[entry.slot] then
+            if s.max_connections > 0 and s.in_flight >= s.max_connections then
+                full = true
+            else
+                n = n + 1
+                candidates[n], weights[n] = entry, weight(s, now, slow_start_ms)
+            end
+        end
+    end
+    return n, full
+end
+
+local function of(tier, now, tried, a, b, ejected_too)
+    local view, full = pools.view(tier), false
+    for backup = 0, 1 do
+        local n, more = gather(view, backup, now, tried, ejected_too)
+        full = full or more
+        if n > 0 then
+            local picked = PICK[view.settings.balance](candidates, n, weights, now, a, b)
+            local pool = block.pools
+            pool.serial = pool.serial + 1
+            picked.s.picked = pool.serial
+            return picked, full
+        end
+    end
+    return nil, full
+end
+
+--- Picks a backend of `tier` for the client `a`, `b`; `tried` has true for the slots that have failed it. Returns it,
+-- or nil and whether its tier has one that is only full. Under the lock.
+function M.pick(tier, now, tried, a, b)
+    local settings = pools.settings[tier]
+    local picked, full = of(tier, now, tried, a, b, false)
+    if picked or (full and settings.queue) then
+        return picked, full
+    end
+    for _, other in ipairs(settings.stand_ins) do
+        picked = of(other, now, tried, a, b, false)
+        if picked then
+            return picked
+        end
+    end
+    -- Nothing is left: one that has failed lately is better than none.
+    return (of(tier, now, tried, a, b, true)), full
+end
+
+return M

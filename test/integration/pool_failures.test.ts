@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../harness/gateway.ts';
+import { PoolStand } from '../harness/pool.ts';
+
+const stand = new PoolStand(16640, 3);
+const { origins } = stand;
+const health = { path: '/health', interval_ms: 200, timeout_ms: 150, rise: 2, fall: 2 };
+
+before(() => stand.start(stand.tiers({ live: true }), { workers: 2 }));
+after(() => stand.stop());
+
+const good = (i: number): void => {
+  stand.answer(i, {});
+  origins[i]?.on('/health', { body: 'fine' });
+};
+const everybodyGood = (): void => origins.forEach((_, i) => good(i));
+const leaves = (who: string, ms: number): Promise<void> =>
+  until(async () => !(await stand.share(12))[who], ms, `requests still go to ${who}`);
+
+test('a backend that is gone costs nobody a request, and after two failures none is sent to it', async () => {
+  await stand.fresh(stand.tiers({ live: true, ejection: { time_s: 1 } }));
+  await origins[1]?.stop();
+  const counts = await stand.share(60, 6);
+  assert.deepEqual(Object.keys(counts), ['0', '2']);
+  assert.match(stand.gateway.errors(), /backend 127\.0\.0\.1:16656 is out for 1 s: no connection/);
+  await origins[1]?.start();
+  await sleep(2500);
+  const again = await stand.share(60, 6);
+  assert.ok((again[1] ?? 0) >= 15, JSON.stringify(again));
+});
+
+test('a backend that answers 500 is left within a second of requests, and GETs are retried elsewhere', async () => {
+  await stand.fresh(
+    stand.tiers({ ejection: { consecutive_5xx: 3 }, retries: { statuses: [500], tries: 2 } }),
+  );
+  stand.answer(0, { status: 500 });
+  const counts = await stand.share(60);
+  assert.equal(counts[500], undefined, JSON.stringify(counts));
+  assert.equal(origins[0]?.count('/'), 3);
+  everybodyGood();
+});
+
+test('never more of a pool is ejected than its share', async () => {
+  await stand.fresh(
+    stand.tiers({ ejection: { consecutive_5xx: 1, share: 0.67 } }, (i) => ({ weight: i + 1 })),
+  );
+  origins.forEach((_, i) => stand.answer(i, { status: 503 }));
+  const counts = await stand.share(30);
+  assert.deepEqual(counts, { 503: 30 });
+  const asked = origins.map((origin) => origin.count('/')).sort((a, b) => a - b);
+  // A request may come before the one before it has been logged.
+  const [first = 0, second = 0] = asked;
+  assert.ok(first <= 3 && second <= 3, asked.join());
+  everybodyGood();
+});
+
+test('a POST that was sent is never sent again; one that was not is', async () => {
+  await stand.fresh(
+    stand.tiers({ ejection: { errors: 0, consecutive_5xx: 0 }, retries: { statuses: [503] } }, (i) =>
+      i < 2 ? {} : { state: 'drain' },
+    ),
+  );
+  stand.answer(0, { status: 503 });
+  const posts = await stand.share(20, 1, { method: 'POST', body: 'x' });
+  assert.deepEqual(posts, { 503: 10, 1: 10 });
+  everybodyGood();
+  await origins[0]?.stop();
+  assert.deepEqual(await stand.share(20, 1, { method: 'POST', body: 'x' }), { 1: 20 });
+  await origins[0]?.start();
+});
+
+test('retries stay within their share of the requests', async () => {
+  await stand.fresh(
+    stand.tiers({ ejection: { consecutive_5xx: 0 }, retries: { statuses: [503], budget: 0.1, tries: 3 } }),
+  );
+  origins.forEach((_, i) => stand.answer(i, { status: 503 }));
+  const counts = await stand.share(300, 5);
+  assert.deepEqual(counts, { 503: 300 });
+  const sent = origins.reduce((sum, origin) => sum + origin.count('/'), 0);
+  assert.ok(sent > 310 && sent <= 300 + 30 + 100 + 5, `${sent} were sent`);
+  everybodyGood();
+});
+
+test('checks take a backend out and bring it back, without a request', async () => {
+  everybodyGood();
+  await stand.fresh(stand.tiers({ health: { ...health, body: 'fine' } }));
+  assert.deepEqual(await stand.share(30), { 0: 10, 1: 10, 2: 10 });
+  origins[1]?.on('/health', { status: 503 });
+  await leaves('1', 1500);
+  origins[2]?.on('/health', { body: 'not so well' });
+  await leaves('2', 1500);
+  origins[0]?.on('/health', { body: 'fine', ms: 400 });
+  await leaves('0', 1500);
+  assert.deepEqual(await stand.share(4), { slow: 4 });
+  everybodyGood();
+  await until(async () => Object.keys(await stand.share(30)).join() === '0,1,2', 2000, 'nobody came back');
+  assert.match(
+    stand.gateway.errors(),
+    /backend 127\.0\.0\.1:16655 of tier standard is down: no answer in time/,
+  );
+  assert.match(stand.gateway.errors(), /of tier standard is back/);
+});
+
+test('one worker checks, whatever their number, and another goes on when that one is killed', async () => {
+  await sleep(500);
+  origins[0]?.on('/health', { body: 'fine' });
+  await sleep(2000);
+  const count = origins[0]?.count('/health') ?? 0;
+  assert.ok(count >= 7 && count <= 11, `${count} checks in 2 s`);
+  for (const pid of stand.workers()) {
+    process.kill(pid, 'SIGKILL');
+    await sleep(1500);
+    origins[0]?.on('/health', { body: 'fine' });
+    await sleep(1000);
+    assert.ok((origins[0]?.count('/health') ?? 0) >= 3, 'nobody checks');
+  }
+});
+
+test('a backend that is in maintenance is not checked', async () => {
+  await stand.fresh(stand.tiers({ health }, (i) => (i === 0 ? { state: 'maintenance' } : {})));
+  origins[0]?.on('/health', { body: 'fine' });
+  await sleep(600);
+  assert.equal(origins[0]?.count('/health'), 0);
+});
+
+test('what is back gets its share by and by', async () => {
+  everybodyGood();
+  const pool = { health, slow_start_s: 6 };
+  await stand.fresh(stand.tiers(pool, (i) => (i < 2 ? {} : { state: 'drain' })));
+  origins[0]?.on('/health', { status: 503 });
+  await leaves('0', 1500);
+  good(0);
+  await until(async () => ((await stand.share(20))[0] ?? 0) > 0, 2000, '0 is not back');
+  const early = (await stand.share(100))[0] ?? 0;
+  await sleep(6500);
+  const late = (await stand.share(100))[0] ?? 0;
+  assert.ok(early < 35, `${early} of 100 at once`);
+  assert.equal(late, 50);
+});
+
+test('when nothing is left there is a page that says when to come again', async () => {
+  const nowhere = [
+    { name: 'fast', backends: ['127.0.0.1:9'] },
+    { name: 'standard', pool: { live: true, backends: [{ address: '127.0.0.1:16655', state: 'drain' }] } },
+    { name: 'slow', backends: ['127.0.0.1:9'] },
+  ];
+  await stand.configure(nowhere);
+  const page = await stand.gateway.get('/', '192.0.2.1');
+  assert.equal(page.status, 502);
+  assert.equal(page.headers.get('retry-after'), '5');
+  assert.equal(page.headers.get('x-tier'), 'standard');
+  assert.match(await page.text(), /The server that should answer did not\. Please try again in 5 seconds/);
+  const off = nowhere.map((tier) => ({
+    name: tier.name,
+    pool: { live: true, backends: [{ address: '127.0.0.1:16655', state: 'drain' }] },
+  }));
+  await stand.configure(off);
+  const json = await stand.gateway.get('/', '192.0.2.1', { Accept: 'application/json' });
+  assert.equal(json.status, 503);
+  assert.deepEqual(await json.json(), {
+    error: { code: 'unavailable', message: 'No server is free to answer at the moment.' },
+  });
+});
+
+test("the gateway's log says nothing of failures that it did not foresee", () => {
+  assert.doesNotMatch(
+    stand.gateway.errors() + stand.gateway.nginx.output,
+    /nobody foresaw|runtime error|entry thread|failed to run|\[(?:alert|emerg)\] (?!.*exited on signal 9)/,
+  );
+});
