@@ -14,7 +14,7 @@ export interface Effect {
 
 /**
  * What each feature contributes: its value, and by how much the score would differ if it were what it is for an
- * empty window, the others staying as they are. The effects need not add up to the score.
+ * empty window, the others staying as they are; the largest first. The effects need not add up to the score.
  */
 export async function explain(model: Scores, window: Window): Promise<Effect[]> {
   const names = model.features;
@@ -28,11 +28,12 @@ export async function explain(model: Scores, window: Window): Promise<Effect[]> 
   }
   const scores = await model.score(rows, k + 1);
   const whole = scores[k] as number;
-  return names.map((feature, i) => ({
+  const effects = names.map((feature, i) => ({
     feature,
     value: round(values[i] as number),
     effect: round(whole - (scores[i] as number)),
   }));
+  return effects.sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect));
 }
 
 const round = (x: number): number => Math.round(x * 1e6) / 1e6;
