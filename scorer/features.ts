@@ -8,63 +8,58 @@ import { BITMAPS, COUNTS, DISTINCT_MAX } from './observations.ts';
 import { ACTIVE, BUSIEST, HITS, OLDEST, place, sumsOf, WIDTH, type Sums } from './sums.ts';
 import { WINDOW_S, type Window } from './window.ts';
 
-export interface Feature {
-  /** 1: more looks worse. -1: more looks better. */
-  direction: 1 | -1;
-  of(sums: Sums): number;
-}
+/** How a feature is made of one number x of the sums: numbers, because one switch over them is faster than a function for each. */
+const AS_IT_IS = 0;
+/** x / (hits + 1): one request in one says less than ten in ten, so as of a window with one more of another kind. */
+const SHARE = 1;
+const PLAIN_SHARE = 2;
+/** A bitmap tells no more than DISTINCT_MAX different values apart, so more hits than that must not make its share fall. */
+const DISTINCT_SHARE = 3;
+/** A share of what is missing. That says nothing in the first two requests, and little in the next few: nobody has had time yet. */
+const SETTLED_SHARE = 4;
+/** Per second since the oldest hit. */
+const RATE = 5;
+const MEAN_GAP = 6;
 
-const at = (sums: Sums, i: number): number => sums[i] as number;
-
-/** One request in one says less than ten in ten: the share of a window that had one more request of another kind. */
-const share =
-  (i: number) =>
-  (sums: Sums): number =>
-    Math.min(1, at(sums, i) / (at(sums, HITS) + 1));
-
-/** What is missing says nothing in the first two requests, and little in the next few: nobody has had time yet. */
-const settled = (sums: Sums): number => {
-  const hits = at(sums, HITS);
-  return hits < 3 ? 0 : (hits - 2) / (hits - 1);
-};
-
+/** In place of an index into the sums: hits that are no assets. */
+const PAGES = -1;
 const assets = place('assets');
-const posts = place('other_methods');
-const pages = (sums: Sums): number => Math.max(0, at(sums, HITS) - at(sums, assets));
 
 /**
- * The seconds that the rate of pages is about. Not less than a few: a person may open some pages at once, and a lease looks at what
+ * The seconds that a rate is about. Not less than a few: a person may open some pages at once, and a lease looks at what
  * more hits in this very second would do.
  */
 const SPAN_S = 2;
-const span = (sums: Sums): number => Math.max(SPAN_S, at(sums, OLDEST) + 1);
+
+export interface Feature {
+  /** 1: more looks worse. -1: more looks better. */
+  direction: 1 | -1;
+  kind: number;
+  /** Where x stands in the sums, or PAGES. */
+  of: number;
+}
+
+const worse = (kind: number, of: number): Feature => ({ direction: 1, kind, of });
+const better = (kind: number, of: number): Feature => ({ direction: -1, kind, of });
 
 /** What a single request cannot show: how much, how fast, how varied, with how many errors, how much of it bare. */
-function behaviour(): Record<string, Feature> {
-  const worse = (of: Feature['of']): Feature => ({ direction: 1, of });
-  const missing = (name: string): Feature => {
-    const i = place(name);
-    return worse((s) => (settled(s) * at(s, i)) / Math.max(1, at(s, HITS)));
-  };
-  const better = (of: Feature['of']): Feature => ({ direction: -1, of });
-  return {
-    requests_60s: worse((s) => at(s, HITS)),
-    busiest_second: worse((s) => at(s, BUSIEST)),
-    active_seconds: worse((s) => at(s, ACTIVE)),
-    pages: worse(pages),
-    mean_gap: better((s) => (at(s, HITS) < 2 ? WINDOW_S : at(s, OLDEST) / (at(s, HITS) - 1))),
-    page_share: worse((s) => (settled(s) * pages(s)) / Math.max(1, at(s, HITS))),
-    page_rate: worse((s) => pages(s) / span(s)),
-    // A form takes a person a while, so that of posts the very second counts.
-    post_rate: worse((s) => at(s, posts) / span(s)),
-    blind_page_share: missing('pages_no_referer'),
-    bare_share: missing('no_referer'),
-    script_page_share: missing('scripts'),
-    post_page_share: missing('other_methods'),
-    blind_post_share: missing('blind_posts'),
-    blind_script_share: missing('blind_scripts'),
-  };
-}
+const BEHAVIOUR: Record<string, Feature> = {
+  requests_60s: worse(AS_IT_IS, HITS),
+  busiest_second: worse(AS_IT_IS, BUSIEST),
+  active_seconds: worse(AS_IT_IS, ACTIVE),
+  pages: worse(AS_IT_IS, PAGES),
+  mean_gap: better(MEAN_GAP, OLDEST),
+  page_share: worse(SETTLED_SHARE, PAGES),
+  page_rate: worse(RATE, PAGES),
+  // A form takes a person a while, so that of posts the very second counts.
+  post_rate: worse(RATE, place('other_methods')),
+  blind_page_share: worse(SETTLED_SHARE, place('pages_no_referer')),
+  bare_share: worse(SETTLED_SHARE, place('no_referer')),
+  script_page_share: worse(SETTLED_SHARE, place('scripts')),
+  post_page_share: worse(SETTLED_SHARE, place('other_methods')),
+  blind_post_share: worse(SETTLED_SHARE, place('blind_posts')),
+  blind_script_share: worse(SETTLED_SHARE, place('blind_scripts')),
+};
 
 /** What only people's browsers do more of. */
 const BETTER = new Set(['assets', 'not_modified']);
@@ -72,45 +67,39 @@ const BETTER = new Set(['assets', 'not_modified']);
 function declared(): Record<string, Feature> {
   const features: Record<string, Feature> = {};
   for (const name of COUNTS) {
-    const i = place(name);
-    const direction = BETTER.has(name) ? -1 : 1;
+    const of = place(name);
     // More hits of the same mix bring more of what is good, too: of that only the share counts.
-    if (direction === 1) features[name] = { direction, of: (s) => at(s, i) };
-    features[`${name}_share`] = { direction, of: direction === 1 ? share(i) : plainShare(i) };
+    if (BETTER.has(name)) features[`${name}_share`] = better(PLAIN_SHARE, of);
+    else {
+      features[name] = worse(AS_IT_IS, of);
+      features[`${name}_share`] = worse(SHARE, of);
+    }
   }
   for (const name of BITMAPS) {
-    const i = place(name);
-    features[`distinct_${name}`] = { direction: 1, of: (s) => at(s, i) };
-    features[`distinct_${name}_share`] = { direction: 1, of: distinctShare(i) };
+    features[`distinct_${name}`] = worse(AS_IT_IS, place(name));
+    features[`distinct_${name}_share`] = worse(DISTINCT_SHARE, place(name));
   }
   return features;
 }
 
-/** A bitmap tells no more than DISTINCT_MAX different values apart, so more hits than that must not make its share fall. */
-const distinctShare =
-  (i: number) =>
-  (sums: Sums): number =>
-    Math.min(1, at(sums, i) / (Math.min(at(sums, HITS), DISTINCT_MAX) + 1));
-
-const plainShare =
-  (i: number) =>
-  (sums: Sums): number =>
-    Math.min(1, at(sums, i) / Math.max(1, at(sums, HITS)));
-
 /** By name; all are ≥ 0. An observation that is added to the vocabulary is a feature by that. */
-export const FEATURES: Readonly<Record<string, Feature>> = { ...behaviour(), ...declared() };
+export const FEATURES: Readonly<Record<string, Feature>> = { ...BEHAVIOUR, ...declared() };
 
-const compiled = new WeakMap<readonly string[], Feature[]>();
+/** Kind and place of each feature of a list, in turn. */
+type Program = Int32Array;
+const programs = new WeakMap<readonly string[], Program>();
 
-function definitions(names: readonly string[]): Feature[] {
-  let found = compiled.get(names);
+function programOf(names: readonly string[]): Program {
+  let found = programs.get(names);
   if (found === undefined) {
-    found = names.map((name) => {
-      const feature = FEATURES[name];
-      if (feature === undefined) throw new Error(`"${name}" is not a feature`);
-      return feature;
-    });
-    compiled.set(names, found);
+    found = Int32Array.from(
+      names.flatMap((name) => {
+        const feature = FEATURES[name];
+        if (feature === undefined) throw new Error(`"${name}" is not a feature`);
+        return [feature.kind, feature.of];
+      }),
+    );
+    programs.set(names, found);
   }
   return found;
 }
@@ -122,8 +111,38 @@ export function featuresOf(
   into: Float64Array = new Float64Array(names.length),
   from = 0,
 ): Float64Array {
-  const list = definitions(names);
-  for (let i = 0; i < list.length; i++) into[from + i] = (list[i] as Feature).of(sums);
+  const program = programOf(names);
+  const hits = sums[HITS] as number;
+  const some = Math.max(1, hits);
+  const settled = hits < 3 ? 0 : (hits - 2) / (hits - 1);
+  const pages = Math.max(0, hits - (sums[assets] as number));
+  const span = Math.max(SPAN_S, (sums[OLDEST] as number) + 1);
+  for (let i = 0; 2 * i < program.length; i++) {
+    const of = program[2 * i + 1] as number;
+    const x = of === PAGES ? pages : (sums[of] as number);
+    let value = x;
+    switch (program[2 * i]) {
+      case SHARE:
+        value = Math.min(1, x / (hits + 1));
+        break;
+      case PLAIN_SHARE:
+        value = Math.min(1, x / some);
+        break;
+      case DISTINCT_SHARE:
+        value = Math.min(1, x / (Math.min(hits, DISTINCT_MAX) + 1));
+        break;
+      case SETTLED_SHARE:
+        value = (settled * x) / some;
+        break;
+      case RATE:
+        value = x / span;
+        break;
+      case MEAN_GAP:
+        value = hits < 2 ? WINDOW_S : x / (hits - 1);
+        break;
+    }
+    into[from + i] = value;
+  }
   return into;
 }
 

@@ -68,12 +68,21 @@ export function scale(
   return into;
 }
 
-/** As scale(), always into the same array, for whoever is done with it before the next call. */
-function scaler(scaling: readonly Scaling[]): (rows: Float64Array, n: number) => Float64Array {
-  let into = new Float64Array(scaling.length);
+/** The first half of scale(): transforms, without mean and deviation, always into the same array. */
+function transformer(scaling: readonly Scaling[]): (rows: Float64Array, n: number) => Float64Array {
+  const width = scaling.length;
+  const logs = Uint8Array.from(scaling, ({ transform }) => Number(transform === 'log1p'));
+  let into = new Float64Array(width);
   return (rows, n) => {
-    if (into.length < n * scaling.length) into = new Float64Array(n * scaling.length);
-    return scale(rows, n, scaling, into);
+    if (into.length < n * width) into = new Float64Array(n * width);
+    for (let from = 0; from < n * width; from += width) {
+      for (let i = 0; i < width; i++) {
+        const raw = rows[from + i] as number;
+        // Most are 0, what a client never did, and log1p(0) does not have to be computed.
+        into[from + i] = raw !== 0 && logs[i] === 1 ? Math.log1p(raw) : raw;
+      }
+    }
+    return into;
   };
 }
 
@@ -159,13 +168,13 @@ async function prove(
   const slow = throughTensorflow(layers, tensorflowjs, features.length);
   const goldenRows = scale(Float64Array.from(golden.inputs.flat()), golden.inputs.length, scaling);
   checkGolden(finish(await slow(goldenRows, golden.inputs.length)), golden, `${dir}/golden.json`);
-  const fast = await proven(compile(layers), slow, goldenRows, features.length, finish);
+  const fast = await proven(compile(layers, scaling), slow, goldenRows, scaling, finish);
   const forward = 'forward' in fast ? fast.forward : undefined;
   // Compiled serving needs nothing of TensorFlow.js from here on.
   if (forward) layers.dispose();
-  const scaled = scaler(scaling);
+  const transformed = transformer(scaling);
   const score = forward
-    ? (rows: Float64Array, n: number) => finish(forward(scaled(rows, n), n))
+    ? (rows: Float64Array, n: number) => finish(forward(transformed(rows, n), n))
     : async (rows: Float64Array, n: number) => finish(await slow(scale(rows, n, scaling), n));
   return {
     version: manifest.version,
@@ -197,16 +206,20 @@ async function proven(
   compiled: ReturnType<typeof compile>,
   slow: (rows: Float64Array, n: number) => Promise<Float64Array>,
   goldenRows: Float64Array,
-  width: number,
+  scaling: readonly Scaling[],
   finish: (outputs: Float64Array) => Float64Array,
 ): Promise<{ forward: Forward } | { reason: string }> {
   if ('reason' in compiled) return compiled;
   const random = seeded(1);
+  const width = scaling.length;
   // Scaled inputs have mean 0 and deviation 1; ±6 is more than they reach.
   const randomRows = Float64Array.from({ length: RANDOM_ROWS * width }, () => 12 * random() - 6);
   const rows = new Float64Array([...goldenRows, ...randomRows]);
   const n = rows.length / width;
-  const [one, other] = [finish(compiled.forward(rows, n)), finish(await slow(rows, n))];
+  const at = (i: number): Scaling => scaling[i % width] as Scaling;
+  // What is compiled scales by itself.
+  const unscaled = rows.map((value, i) => value * at(i).scale + at(i).mean);
+  const [one, other] = [finish(compiled.forward(unscaled, n)), finish(await slow(rows, n))];
   const apart = one.reduce((most, value, i) => Math.max(most, Math.abs(value - (other[i] as number))), 0);
   if (apart <= TOLERANCE) return compiled;
   return { reason: `the compiled forward pass differs from TensorFlow.js by ${apart}` };

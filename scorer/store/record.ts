@@ -8,7 +8,7 @@
  * Little endian. `last` is the second of the last report; everything else in the record is younger than 256 seconds
  * (buckets) before it, so one byte says when. A typical client has about 100 bytes, the busiest 900.
  */
-import { BITMAPS, COUNTS, OBSERVATIONS, type Bitmap } from '../observations.ts';
+import { BITMAPS, COUNTS, OBSERVATIONS, type Bitmap, type Observation } from '../observations.ts';
 import { BUCKET_S, WINDOW_S, addHits, addObserved, emptyTrack, firstBucket, prune } from '../window.ts';
 import { windowAt, type Bucket, type Track, type Window } from '../window.ts';
 import { createHash } from 'node:crypto';
@@ -28,6 +28,11 @@ export const VOCABULARY = createHash('sha256')
   .digest('hex')
   .slice(0, 6);
 const WIDTHS = OBSERVATIONS.map((o) => (o.kind === 'count' ? 2 : o.kind === 'sum' ? 6 : 8));
+/** Where an observation stands in a bucket. */
+const OFFSETS = new Map(
+  OBSERVATIONS.map(({ name }, i) => [name, 1 + WIDTHS.slice(0, i).reduce((a, b) => a + b, 0)]),
+);
+const SUMMED = new Set(OBSERVATIONS.filter((o) => o.kind === 'sum').map((o) => o.name));
 export const BUCKET_BYTES = 1 + WIDTHS.reduce((a, b) => a + b, 0);
 if (OBSERVATIONS.length > 32) throw new Error('config/observations.json declares more than 32 observations');
 
@@ -79,16 +84,15 @@ export function decode(record: Buffer, lines: number): ClientRecord | null {
 
 function decodeBucket(record: Buffer, start: number, id: number): Bucket {
   const bucket: Bucket = { id, counts: {}, bitmaps: {} };
-  let at = start + 1;
-  for (const o of OBSERVATIONS) {
-    if (o.kind === 'bitmap') {
-      const bits = { hi: record.readUInt32LE(at), lo: record.readUInt32LE(at + 4) };
-      if (bits.hi !== 0 || bits.lo !== 0) bucket.bitmaps[o.name] = bits;
-    } else {
-      const value = record.readUIntLE(at, o.kind === 'count' ? 2 : 6);
-      if (value !== 0) bucket.counts[o.name] = value;
-    }
-    at += WIDTHS[o.index] as number;
+  for (let i = 0, at = start + 1; i < WIDTHS.length; i++) {
+    const width = WIDTHS[i] as number;
+    // Byte by byte, since most are 0 and Buffer's methods cost more than looking at a few bytes.
+    let any = 0;
+    for (const end = at + width; at < end; at++) any |= record[at] as number;
+    if (any === 0) continue;
+    const { name, kind } = OBSERVATIONS[i] as Observation;
+    if (kind !== 'bitmap') bucket.counts[name] = record.readUIntLE(at - width, width);
+    else bucket.bitmaps[name] = { hi: record.readUInt32LE(at - 8), lo: record.readUInt32LE(at - 4) };
   }
   return bucket;
 }
@@ -116,19 +120,20 @@ export function encode({ tier, last, since, track }: ClientRecord): Buffer {
   return record;
 }
 
-function encodeBucket(record: Buffer, start: number, bucket: Bucket): void {
-  record[start] = bucket.id % 256;
-  let at = start + 1;
-  for (const o of OBSERVATIONS) {
-    if (o.kind === 'bitmap') {
-      record.writeUInt32LE(bucket.bitmaps[o.name]?.hi ?? 0, at);
-      record.writeUInt32LE(bucket.bitmaps[o.name]?.lo ?? 0, at + 4);
-    } else if (o.kind === 'count') {
-      record.writeUInt16LE(Math.min(bucket.counts[o.name] ?? 0, MAX_16), at);
-    } else {
-      record.writeUIntLE(Math.min(bucket.counts[o.name] ?? 0, MAX_48), at, 6);
-    }
-    at += WIDTHS[o.index] as number;
+/** Into zeros: only what the bucket has is written. */
+function encodeBucket(record: Buffer, start: number, { id, counts, bitmaps }: Bucket): void {
+  record[start] = id % 256;
+  for (const name in counts) {
+    const at = start + (OFFSETS.get(name) as number);
+    const value = counts[name] as number;
+    if (SUMMED.has(name)) record.writeUIntLE(Math.min(value, MAX_48), at, 6);
+    else record.writeUInt16LE(Math.min(value, MAX_16), at);
+  }
+  for (const name in bitmaps) {
+    const at = start + (OFFSETS.get(name) as number);
+    const { hi, lo } = bitmaps[name] as Bitmap;
+    record.writeUInt32LE(hi, at);
+    record.writeUInt32LE(lo, at + 4);
   }
 }
 
