@@ -57,7 +57,7 @@ function problemOf(error: ErrorObject): Problem {
 
 const example = (schema: Described): string =>
   schema.examples?.[0] === undefined
-    ? 'see the configuration table in README.md'
+    ? 'docs/configuration.md has them all'
     : `right would be ${show(schema.examples[0])}`;
 
 function bound(error: ErrorObject): string {

@@ -6,7 +6,7 @@
 import { featuresOf } from './features.ts';
 import { SIGNS } from './observations.ts';
 import { search, type Question, type Scores } from './search.ts';
-import { HITS, WIDTH, plusErrors, plusHits, plusSigns, signsIn, type Sums } from './sums.ts';
+import { HITS, WIDTH, plusErrors, plusHits, plusSigns, signsIn, sumsOf, type Sums } from './sums.ts';
 
 /** The longest lease. */
 export const MOST = 1024;
@@ -93,32 +93,47 @@ export function worseQuestions(
   ];
 }
 
+/** Somebody who reads: ten requests in a minute, most of them for assets. */
+const READER = sumsOf({
+  now: 0,
+  hits: Array.from({ length: 10 }, (_, i) => [6 * i, 1]),
+  counts: { assets: 7 },
+  distinct: { paths: 9, agents: 1 },
+});
+const orders = new WeakMap<Scores, number[]>();
+
+/** The signs by how much one of each would raise a reader's score, the least first. */
+async function orderOf(model: Scores): Promise<number[]> {
+  const known = orders.get(model);
+  if (known) return known;
+  const width = model.features.length;
+  const rows = new Float64Array(SIGNS.length * width);
+  SIGNS.forEach((_, s) => {
+    plusSigns(READER, 1, scratch, 1 << s);
+    featuresOf(scratch, model.features, rows, s * width);
+  });
+  const scores = await model.score(rows, SIGNS.length);
+  const order = [...SIGNS.keys()].sort((a, b) => (scores[a] as number) - (scores[b] as number));
+  orders.set(model, order);
+  return order;
+}
+
 /** The signs that do not end each client's lease at once: those in its window, and as many new ones as change little. */
 export async function harmlessOf(model: Scores, clients: readonly Below[]): Promise<number[]> {
-  const width = model.features.length;
-  const all = clients.map(({ sums }) => sums);
-  const rows = new Float64Array(clients.length * SIGNS.length * width);
-  all.forEach((sums, k) => {
-    const shown = signsIn(sums);
-    SIGNS.forEach((_, s) => {
-      plusSigns(sums, 1, scratch, shown | (1 << s));
-      featuresOf(scratch, model.features, rows, (k * SIGNS.length + s) * width);
-    });
-  });
-  const scores = await model.score(rows, clients.length * SIGNS.length);
-  // The least of them first; how many of these may come together?
-  const sets = all.map((sums, k) => {
-    const of = (s: number): number => scores[k * SIGNS.length + s] as number;
-    const shown = signsIn(sums);
-    const fresh = [...SIGNS.keys()].filter((s) => (shown & (1 << s)) === 0).sort((a, b) => of(a) - of(b));
-    const first = [shown];
-    for (const s of fresh) first.push((first[first.length - 1] as number) | (1 << s));
+  // The same order for everybody: one of their own would cost a row for each sign.
+  const order = await orderOf(model);
+  const sets = clients.map(({ sums }) => {
+    const first = [signsIn(sums)];
+    for (const s of order) {
+      const before = first[first.length - 1] as number;
+      if ((before & (1 << s)) === 0) first.push(before | (1 << s));
+    }
     return first;
   });
   const found = await search(
     model,
-    clients.map(({ line }, k) => {
-      const [sums, first] = [all[k] as Sums, sets[k] as number[]];
+    clients.map(({ sums, line }, k) => {
+      const first = sets[k] as number[];
       const more: More = (_, n, into) => plusSigns(sums, TOGETHER, into, first[n] as number);
       return ask(sums, model.features, line, more, first.length);
     }),
