@@ -29,6 +29,10 @@ export function place(name: string): number {
   throw new Error(`config/observations.json declares no "${name}"`);
 }
 
+const PLACES: Readonly<Record<string, number>> = Object.fromEntries(
+  [...COUNTS, ...BITMAPS].map((name) => [name, place(name)]),
+);
+
 /** What only people bring: requests that are errors or show signs bring none of it. */
 const GOOD = ['assets', 'not_modified'].map(place);
 const ERRORS = ['errors_4xx', 'errors_5xx', 'missing_paths'].map(place);
@@ -46,15 +50,11 @@ export function sumsOf(window: Window, into: Sums = new Float64Array(WIDTH)): Su
     into[OLDEST] = Math.max(into[OLDEST] as number, age);
   }
   into[ACTIVE] = window.hits.length;
-  for (let i = 0; i < COUNTS.length; i++) into[FIRST_COUNT + i] = window.counts[COUNTS[i] as string] ?? 0;
-  for (let i = 0; i < BITMAPS.length; i++)
-    into[FIRST_DISTINCT + i] = window.distinct[BITMAPS[i] as string] ?? 0;
+  for (const name in window.counts) into[PLACES[name] as number] = window.counts[name] as number;
+  for (const name in window.distinct) into[PLACES[name] as number] = window.distinct[name] as number;
   return into;
 }
 
-const PLACES: Readonly<Record<string, number>> = Object.fromEntries(
-  [...COUNTS, ...BITMAPS].map((name) => [name, place(name)]),
-);
 const bits = new Uint32Array(2 * BITMAPS.length);
 
 /** The same from a track, as sumsOf(windowAt(track, now)) and without making a window. */
