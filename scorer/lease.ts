@@ -134,8 +134,14 @@ export async function harmlessOf(model: Scores, clients: readonly Below[]): Prom
     model,
     clients.map(({ sums, line }, k) => {
       const first = sets[k] as number[];
-      const more: More = (_, n, into) => plusSigns(sums, TOGETHER, into, first[n] as number);
-      return ask(sums, model.features, line, more, first.length);
+      // Not a function with a name: tsx sets names when it runs, which would take longer than the rest.
+      return ask(
+        sums,
+        model.features,
+        line,
+        (_, n, into) => plusSigns(sums, TOGETHER, into, first[n] as number),
+        first.length,
+      );
     }),
   );
   return found.map((n, k) => (sets[k] as number[])[n] as number);
