@@ -9,6 +9,7 @@ import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../../config/paths.ts';
 import { which } from '../../launch/find.mjs';
+import { until } from '../harness/gateway.ts';
 import { alive, Launcher } from './launcher.ts';
 
 const READY = 'Scoregate is ready';
@@ -83,9 +84,10 @@ test('each demo backend has a log of its own, and one stream holds them all if t
     for (const [i, name] of ['fast', 'standard', 'slow'].entries()) {
       const answer = await fetch(`http://127.0.0.1:${15344 + i}/add?a=1&b=${i}`);
       assert.equal(((await answer.json()) as { served_by: string }).served_by, name);
-      // A node writes its line when its answer has gone out.
-      await launcher.says(`"uri":"/add?a=1&b=${i}"`);
-      const line = readFileSync(join(launcher.run, 'nodes', `${name}.log`), 'utf8');
+      // A node writes its line when its answer has gone out, on standard output first.
+      const read = (): string => readFileSync(join(launcher.run, 'nodes', `${name}.log`), 'utf8');
+      await until(() => read() !== '', 5000, `${name} has logged nothing`);
+      const line = read();
       assert.match(
         line,
         new RegExp(`^[^\\n]*"served_by":"${name}"[^\\n]*"uri":"/add\\?a=1&b=${i}"[^\\n]*\\n$`),
