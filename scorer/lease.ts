@@ -93,36 +93,41 @@ export function worseQuestions(
   ];
 }
 
+/** What a client would look like with one more request that shows a sign, for each: SIGNS.length rows from `at` on. */
+export function signRows(sums: Sums, names: readonly string[], rows: Float64Array, at: number): void {
+  const shown = signsIn(sums);
+  SIGNS.forEach((_, s) => {
+    plusSigns(sums, 1, scratch, shown | (1 << s));
+    featuresOf(scratch, names, rows, at + s * names.length);
+  });
+}
+
+/** The signs in the window, then with one new one more each time, the least of them first. @param scores of signRows() */
+export function signSets(sums: Sums, scores: Float64Array): number[] {
+  const shown = signsIn(sums);
+  const of = (s: number): number => scores[s] as number;
+  const fresh = [...SIGNS.keys()].filter((s) => (shown & (1 << s)) === 0).sort((a, b) => of(a) - of(b));
+  const sets = [shown];
+  for (const s of fresh) sets.push((sets[sets.length - 1] as number) | (1 << s));
+  return sets;
+}
+
+/** Which is the last of these sets that may come together? */
+export function setsQuestion({ sums, line }: Below, names: readonly string[], sets: number[]): Question {
+  const more: More = (_, n, into) => plusSigns(sums, TOGETHER, into, sets[n] as number);
+  return ask(sums, names, line, more, sets.length);
+}
+
 /** The signs that do not end each client's lease at once: those in its window, and as many new ones as change little. */
-export async function harmlessOf(model: Scores, clients: readonly Below[]): Promise<number[]> {
+async function harmlessOf(model: Scores, clients: readonly Below[]): Promise<number[]> {
   const width = model.features.length;
-  const all = clients.map(({ sums }) => sums);
   const rows = new Float64Array(clients.length * SIGNS.length * width);
-  all.forEach((sums, k) => {
-    const shown = signsIn(sums);
-    SIGNS.forEach((_, s) => {
-      plusSigns(sums, 1, scratch, shown | (1 << s));
-      featuresOf(scratch, model.features, rows, (k * SIGNS.length + s) * width);
-    });
-  });
+  clients.forEach(({ sums }, k) => signRows(sums, model.features, rows, k * SIGNS.length * width));
   const scores = await model.score(rows, clients.length * SIGNS.length);
-  // The least of them first; how many of these may come together?
-  const sets = all.map((sums, k) => {
-    const of = (s: number): number => scores[k * SIGNS.length + s] as number;
-    const shown = signsIn(sums);
-    const fresh = [...SIGNS.keys()].filter((s) => (shown & (1 << s)) === 0).sort((a, b) => of(a) - of(b));
-    const first = [shown];
-    for (const s of fresh) first.push((first[first.length - 1] as number) | (1 << s));
-    return first;
-  });
-  const found = await search(
-    model,
-    clients.map(({ line }, k) => {
-      const [sums, first] = [all[k] as Sums, sets[k] as number[]];
-      const more: More = (_, n, into) => plusSigns(sums, TOGETHER, into, first[n] as number);
-      return ask(sums, model.features, line, more, first.length);
-    }),
-  );
+  const of = (k: number): Float64Array => scores.subarray(k * SIGNS.length, (k + 1) * SIGNS.length);
+  const sets = clients.map(({ sums }, k) => signSets(sums, of(k)));
+  const questions = clients.map((client, k) => setsQuestion(client, model.features, sets[k] as number[]));
+  const found = await search(model, questions);
   return found.map((n, k) => (sets[k] as number[])[n] as number);
 }
 

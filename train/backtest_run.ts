@@ -41,17 +41,17 @@ export async function run({ files, models, config, source, rows, onProgress }: R
   const comparison = other === undefined ? null : new Comparison(tiers.length);
   for await (const batch of arrivals(files, source)) {
     for (const arrival of batch) {
-      const routed = await one.gateway.arrive(arrival);
+      const routed = one.gateway.arrive(arrival);
       one.tally.add(arrival, routed);
       rows?.add(arrival, routed);
       if (other !== undefined && comparison !== null) {
-        const otherwise = await other.gateway.arrive(arrival);
+        const otherwise = other.gateway.arrive(arrival);
         other.tally.add(arrival, otherwise);
         comparison.add(arrival, routed, otherwise);
       }
       if (one.tally.requests % PROGRESS_EVERY === 0) onProgress?.(one.tally.requests);
     }
   }
-  for (const { gateway } of runs) await gateway.finish();
+  for (const { gateway } of runs) gateway.finish();
   return { runs, comparison };
 }

@@ -48,8 +48,8 @@ const request = ({ at, client = '192.0.2.1', status = 200, seconds = 0, ...more 
 async function routes(model: Judging, asked: readonly Asked[]): Promise<[BacktestGateway, Routed[]]> {
   const gateway = new BacktestGateway(model, LINES, 1000);
   const routed: Routed[] = [];
-  for (const one of asked) routed.push(await gateway.arrive(request(one)));
-  await gateway.finish();
+  for (const one of asked) routed.push(gateway.arrive(request(one)));
+  gateway.finish();
   return [gateway, routed];
 }
 const tiersOf = (routed: readonly Routed[]): number[] => routed.map(({ tier }) => tier);
