@@ -182,7 +182,7 @@ export class BacktestScorer {
   /** The harmless signs of the lease that judge() would have granted. */
   harmless(kept: Kept, tier: number): number {
     if (!this.#monotone) return 0;
-    if (this.#hitsOnly || kept.record === null || this.lines.thresholds[tier] === undefined) return ALL_SIGNS;
+    if (this.#hitsOnly || this.lines.thresholds[tier] === undefined) return ALL_SIGNS;
     const lease = this.#lease(kept, tier);
     if (lease.harmless < 0) lease.harmless = this.#scores.harmless(this.#below(kept, tier));
     return lease.harmless;
@@ -195,7 +195,7 @@ export class BacktestScorer {
    */
   lease(kept: Kept, tier: number, what: Dimension, need: number, harmless: number): Part {
     if (!this.#monotone) return ONE;
-    if (kept.record === null || this.lines.thresholds[tier] === undefined) return ENDLESS;
+    if (this.lines.thresholds[tier] === undefined) return ENDLESS;
     const lease = this.#lease(kept, tier);
     const known = lease[what];
     if (known.exact || known.n > need) return known;
