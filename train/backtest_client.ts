@@ -3,7 +3,7 @@
  * no pins, and no change of model meanwhile, so the parts about those are not here.
  */
 import { MOST } from '../scorer/lease.ts';
-import { SIGNS, type Added } from '../scorer/observations.ts';
+import type { Added } from '../scorer/observations.ts';
 import { newKept, type Kept, type Said } from './backtest_scorer.ts';
 
 export const HOLDS = 0;
@@ -75,13 +75,6 @@ export function countHit(c: Client, second: number): void {
   const last = c.newHits[c.newHits.length - 1];
   if (last?.[0] === second) last[1] += 1;
   else c.newHits.push([second, 1]);
-}
-
-/** The signs of what a request adds on its arrival, one bit each. */
-export function marksOf({ counts }: Added): number {
-  let marks = 0;
-  for (let i = 0; i < SIGNS.length; i++) if ((counts[SIGNS[i] as string] ?? 0) > 0) marks |= 1 << i;
-  return marks;
 }
 
 export const DIMENSIONS = ['hits', 'errors', 'signs'] as const;

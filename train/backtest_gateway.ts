@@ -4,7 +4,7 @@
  * burst asks each by itself.
  */
 import type { Judging } from '../scorer/judge.ts';
-import { observe, observeEnd } from '../scorer/observations.ts';
+import { withBytes } from '../scorer/observations.ts';
 import type { Moment } from '../scorer/store/store.ts';
 import type { Lines } from '../scorer/tier.ts';
 import * as client from './backtest_client.ts';
@@ -71,16 +71,14 @@ export class BacktestGateway {
 
   /** A request arrives: the access phase. Requests must come in the order of time. */
   arrive(arrival: Arrival): Routed {
-    const { at, row } = arrival;
+    const { at, arrived } = arrival;
     this.#advance(at);
     const c = this.#clients.get(arrival.client) ?? this.#clients.add(client.newClient(arrival.client));
     const second = Math.floor(at / 1000);
     client.countHit(c, second);
     this.#soil(c, at);
-    const added = observe(row);
-    c.newAdded.push(added);
-    const marks = client.marksOf(added);
-    if (marks !== 0) this.#showSigns(c, marks);
+    c.newAdded.push(arrived.added);
+    if (arrived.signs !== 0) this.#showSigns(c, arrived.signs);
     this.#know(c);
     const routed = this.#route(c, at);
     this.#ends.add(arrival.ends, { c, arrival });
@@ -109,10 +107,10 @@ export class BacktestGateway {
   }
 
   /** An answer has ended: the log phase. */
-  #end({ c, arrival: { row, ends } }: { c: Client; arrival: Arrival }): void {
+  #end({ c, arrival: { status, bytes, answered, ends } }: { c: Client; arrival: Arrival }): void {
     this.#soil(c, ends);
-    c.newAdded.push(observeEnd(row, row));
-    if (row.status < 400 || row.status === CLIENT_WENT_AWAY) return;
+    c.newAdded.push(withBytes(answered, bytes));
+    if (status < 400 || status === CLIENT_WENT_AWAY) return;
     c.errors += 1;
     this.#know(c);
     if (client.state(c, c.hits, ends) !== client.USED_UP) return;
@@ -178,11 +176,11 @@ export class BacktestGateway {
   }
 
   /** A sign that the lease does not call harmless ends it. */
-  #showSigns(c: Client, marks: number): void {
+  #showSigns(c: Client, signs: number): void {
     c.signs += 1;
     if (c.tier < 0 || c.cut) return;
     this.#knowHarmless(c);
-    if ((marks & ~c.harmless) !== 0) c.cut = true;
+    if ((signs & ~c.harmless) !== 0) c.cut = true;
   }
 
   #knowHarmless(c: Client): void {
