@@ -4,7 +4,8 @@ import type { Judging } from '../scorer/judge.ts';
 import { Comparison } from './backtest_compare.ts';
 import { BacktestGateway } from './backtest_gateway.ts';
 import type { Rows } from './backtest_rows.ts';
-import { arrivals, type Source } from './backtest_source.ts';
+import { arrivalsOf } from './backtest_read.ts';
+import type { Source } from './backtest_source.ts';
 import { Tally } from './backtest_tally.ts';
 
 export interface Run {
@@ -39,7 +40,7 @@ export async function run({ files, models, config, source, rows, onProgress }: R
   }));
   const [one, other] = runs as [Run, Run?];
   const comparison = other === undefined ? null : new Comparison(tiers.length);
-  for await (const batch of arrivals(files, source)) {
+  for await (const batch of arrivalsOf(files, source)) {
     for (const arrival of batch) {
       const routed = one.gateway.arrive(arrival);
       one.tally.add(arrival, routed);
