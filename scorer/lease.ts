@@ -100,50 +100,59 @@ const READER = sumsOf({
   counts: { assets: 7 },
   distinct: { paths: 9, agents: 1 },
 });
+
+/** What a reader would look like with one more request that shows a sign: a row for each. */
+export function signRows(names: readonly string[]): Float64Array {
+  const rows = new Float64Array(SIGNS.length * names.length);
+  SIGNS.forEach((_, s) => {
+    featuresOf(plusSigns(READER, 1, scratch, 1 << s), names, rows, s * names.length);
+  });
+  return rows;
+}
+
+/** The signs by how much one of each would raise a reader's score, the least first. @param scores of signRows() */
+export const signOrder = (scores: Float64Array): number[] =>
+  [...SIGNS.keys()].sort((a, b) => (scores[a] as number) - (scores[b] as number));
+
 const orders = new WeakMap<Scores, number[]>();
 
-/** The signs by how much one of each would raise a reader's score, the least first. */
 async function orderOf(model: Scores): Promise<number[]> {
-  const known = orders.get(model);
-  if (known) return known;
-  const width = model.features.length;
-  const rows = new Float64Array(SIGNS.length * width);
-  SIGNS.forEach((_, s) => {
-    plusSigns(READER, 1, scratch, 1 << s);
-    featuresOf(scratch, model.features, rows, s * width);
-  });
-  const scores = await model.score(rows, SIGNS.length);
-  const order = [...SIGNS.keys()].sort((a, b) => (scores[a] as number) - (scores[b] as number));
-  orders.set(model, order);
+  let order = orders.get(model);
+  if (!order) {
+    order = signOrder(await model.score(signRows(model.features), SIGNS.length));
+    orders.set(model, order);
+  }
   return order;
 }
 
+/**
+ * The signs in the window, then with one new one more each time.
+ * @param order the same for everybody: one of their own would cost a row for each sign
+ */
+export function signSets(sums: Sums, order: readonly number[]): number[] {
+  const sets = [signsIn(sums)];
+  for (const s of order) {
+    const before = sets[sets.length - 1] as number;
+    if ((before & (1 << s)) === 0) sets.push(before | (1 << s));
+  }
+  return sets;
+}
+
+/** Which is the last of these sets that may come together? */
+export const setsQuestion = (
+  { sums, line }: Below,
+  names: readonly string[],
+  sets: readonly number[],
+): Question =>
+  // Not a function with a name: tsx sets names when it runs, which would take longer than the rest.
+  ask(sums, names, line, (_, n, into) => plusSigns(sums, TOGETHER, into, sets[n] as number), sets.length);
+
 /** The signs that do not end each client's lease at once: those in its window, and as many new ones as change little. */
-export async function harmlessOf(model: Scores, clients: readonly Below[]): Promise<number[]> {
-  // The same order for everybody: one of their own would cost a row for each sign.
+async function harmlessOf(model: Scores, clients: readonly Below[]): Promise<number[]> {
   const order = await orderOf(model);
-  const sets = clients.map(({ sums }) => {
-    const first = [signsIn(sums)];
-    for (const s of order) {
-      const before = first[first.length - 1] as number;
-      if ((before & (1 << s)) === 0) first.push(before | (1 << s));
-    }
-    return first;
-  });
-  const found = await search(
-    model,
-    clients.map(({ sums, line }, k) => {
-      const first = sets[k] as number[];
-      // Not a function with a name: tsx sets names when it runs, which would take longer than the rest.
-      return ask(
-        sums,
-        model.features,
-        line,
-        (_, n, into) => plusSigns(sums, TOGETHER, into, first[n] as number),
-        first.length,
-      );
-    }),
-  );
+  const sets = clients.map(({ sums }) => signSets(sums, order));
+  const questions = clients.map((client, k) => setsQuestion(client, model.features, sets[k] as number[]));
+  const found = await search(model, questions);
   return found.map((n, k) => (sets[k] as number[])[n] as number);
 }
 

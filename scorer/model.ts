@@ -139,16 +139,19 @@ async function loadLayers(files: ModelFiles, { tf }: Tensorflow, file: string): 
   throw new ModelError('MODEL_SHAPE', file, reason, `it must map [null,${width}] to [null,1]`);
 }
 
-/** Rows (scaled) → scores by TensorFlow.js in one batch; `predict` would cut it into 32s. */
+/**
+ * Rows (scaled) → scores by TensorFlow.js in one batch; `predict` would cut it into 32s. At once: both backends compute
+ * on this thread, so that a promise would only be later.
+ */
 function throughTensorflow(layers: LayersModel, { tf }: Tensorflow, width: number) {
-  return async (rows: Float64Array, n: number): Promise<Float64Array> => {
+  return (rows: Float64Array, n: number): Float64Array => {
     if (n === 0) return new Float64Array(0);
     const output = tf.tidy(() => {
       const predicted = layers.predictOnBatch(tf.tensor2d(Float32Array.from(rows), [n, width]));
       return Array.isArray(predicted) ? (predicted[0] as (typeof predicted)[0]) : predicted;
     });
     try {
-      return Float64Array.from(await output.data());
+      return Float64Array.from(output.dataSync());
     } finally {
       output.dispose();
     }
@@ -167,15 +170,15 @@ async function prove(
   const { backend, nativeFailure } = tensorflowjs;
   const slow = throughTensorflow(layers, tensorflowjs, features.length);
   const goldenRows = scale(Float64Array.from(golden.inputs.flat()), golden.inputs.length, scaling);
-  checkGolden(finish(await slow(goldenRows, golden.inputs.length)), golden, `${dir}/golden.json`);
-  const fast = await proven(compile(layers, scaling), slow, goldenRows, scaling, finish);
+  checkGolden(finish(slow(goldenRows, golden.inputs.length)), golden, `${dir}/golden.json`);
+  const fast = proven(compile(layers, scaling), slow, goldenRows, scaling, finish);
   const forward = 'forward' in fast ? fast.forward : undefined;
   // Compiled serving needs nothing of TensorFlow.js from here on.
   if (forward) layers.dispose();
   const transformed = transformer(scaling);
   const score = forward
     ? (rows: Float64Array, n: number) => finish(forward(transformed(rows, n), n))
-    : async (rows: Float64Array, n: number) => finish(await slow(scale(rows, n, scaling), n));
+    : (rows: Float64Array, n: number) => finish(slow(scale(rows, n, scaling), n));
   return {
     version: manifest.version,
     features,
@@ -202,13 +205,13 @@ function checkGolden(scores: Float64Array, golden: Golden, file: string): void {
 }
 
 /** Compares the compiled forward pass's scores with TensorFlow.js's on the golden rows and on random ones around them. */
-async function proven(
+function proven(
   compiled: ReturnType<typeof compile>,
-  slow: (rows: Float64Array, n: number) => Promise<Float64Array>,
+  slow: (rows: Float64Array, n: number) => Float64Array,
   goldenRows: Float64Array,
   scaling: readonly Scaling[],
   finish: (outputs: Float64Array) => Float64Array,
-): Promise<{ forward: Forward } | { reason: string }> {
+): { forward: Forward } | { reason: string } {
   if ('reason' in compiled) return compiled;
   const random = seeded(1);
   const width = scaling.length;
@@ -219,7 +222,7 @@ async function proven(
   const at = (i: number): Scaling => scaling[i % width] as Scaling;
   // What is compiled scales by itself.
   const unscaled = rows.map((value, i) => value * at(i).scale + at(i).mean);
-  const [one, other] = [finish(compiled.forward(unscaled, n)), finish(await slow(rows, n))];
+  const [one, other] = [finish(compiled.forward(unscaled, n)), finish(slow(rows, n))];
   const apart = one.reduce((most, value, i) => Math.max(most, Math.abs(value - (other[i] as number))), 0);
   if (apart <= TOLERANCE) return compiled;
   return { reason: `the compiled forward pass differs from TensorFlow.js by ${apart}` };

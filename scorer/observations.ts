@@ -1,47 +1,12 @@
-/**
- * What is observed of a request: the TypeScript reader of config/observations.json, which the Lua gateway reads too.
- */
-import { readFileSync } from 'node:fs';
-import { Type, type Static } from 'typebox';
-import { Value } from 'typebox/value';
+/** What is observed of a request, by the vocabulary of config/observations.json. */
 import { bitOf, bitmapOf, formatBitmap, parseBitmap, type Bitmap } from './bitmap.ts';
-import { AGENTS, ENDINGS, Tables, blank, pathOf, shapes } from './shapes.ts';
+import { AGENTS, ENDINGS, blank, pathOf, shapes, type AgentClass } from './shapes.ts';
+import { BITMAPS, COUNTS, OBSERVATIONS, SIGNS, vocabulary, type Observation } from './vocabulary.ts';
 
 export { DISTINCT_MAX, bitmapOf, distinct, formatBitmap, parseBitmap, type Bitmap } from './bitmap.ts';
 export { pathOf } from './shapes.ts';
+export { BITMAPS, COUNTS, OBSERVATIONS, SIGNS, type Observation } from './vocabulary.ts';
 
-const Declared = Type.Object(
-  {
-    name: Type.String({ pattern: '^[a-z][a-z0-9_]*$' }),
-    kind: Type.Union([Type.Literal('count'), Type.Literal('sum'), Type.Literal('bitmap')]),
-    at: Type.Union([Type.Literal('arrival'), Type.Literal('end')]),
-    of: Type.Optional(
-      Type.Union([Type.Literal('bytes_sent'), Type.Literal('path'), Type.Literal('user_agent')]),
-    ),
-    status: Type.Optional(Type.Tuple([Type.Integer(), Type.Integer()])),
-    method: Type.Optional(Type.Array(Type.String())),
-    method_not: Type.Optional(Type.Array(Type.String())),
-    asset: Type.Optional(Type.Boolean()),
-    robots: Type.Optional(Type.Literal(false)),
-    ending: Type.Optional(Type.Union(ENDINGS.map((kind) => Type.Literal(kind)))),
-    dot: Type.Optional(Type.Literal(true)),
-    odd: Type.Optional(Type.Literal(true)),
-    agent: Type.Optional(Type.Union(AGENTS.map((kind) => Type.Literal(kind)))),
-    empty: Type.Optional(Type.Union([Type.Literal('referer'), Type.Literal('user_agent')])),
-    worse: Type.Optional(Type.Boolean()),
-  },
-  { additionalProperties: false },
-);
-const Vocabulary = Type.Object(
-  {
-    about: Type.String(),
-    observations: Type.Array(Declared),
-    ...Tables.properties,
-  },
-  { additionalProperties: false },
-);
-
-export type Observation = Static<typeof Declared> & { readonly index: number };
 /** By observation name; a name that is absent counts 0. */
 export type Counts = Record<string, number>;
 /** What one or several requests add to a window, to be read only. Names that add nothing are absent. */
@@ -64,18 +29,6 @@ export interface Response {
   bytes: number;
 }
 
-const FILE = new URL('../config/observations.json', import.meta.url);
-const vocabulary = Value.Parse(Vocabulary, JSON.parse(readFileSync(FILE, 'utf8')));
-
-export const OBSERVATIONS: readonly Observation[] = vocabulary.observations.map((o, index) => ({
-  ...o,
-  index,
-}));
-export const COUNTS: readonly string[] = OBSERVATIONS.filter((o) => o.kind !== 'bitmap').map((o) => o.name);
-export const BITMAPS: readonly string[] = OBSERVATIONS.filter((o) => o.kind === 'bitmap').map((o) => o.name);
-/** Observations of which more can only raise the score; a request that adds to one shows a sign. */
-export const SIGNS: readonly string[] = OBSERVATIONS.filter((o) => o.worse === true).map((o) => o.name);
-
 const looks = shapes(vocabulary);
 const AT_ARRIVAL = OBSERVATIONS.filter((o) => o.at === 'arrival');
 const AT_END = OBSERVATIONS.filter((o) => o.at === 'end');
@@ -88,26 +41,34 @@ export const pathBit = (target: string): number => bitOf(pathOf(target));
 
 interface TargetShape {
   path: string;
+  /** The bit that the path sets. */
+  bit: number;
   ending: string | undefined;
   dot: boolean;
   odd: boolean;
+  /** The three above as one number. */
+  code: number;
 }
 interface Seen extends TargetShape {
   method: string;
+  userAgent: string | undefined;
   /** Whether it has no referer, and no user agent. */
   direct: boolean;
-  agent: string;
+  agent: AgentClass;
 }
 
 /** Targets repeat themselves; the longest are left out, so that a client cannot fill the memory with them. */
 const [MOST_TARGETS, TARGET_CHARS] = [16_384, 256];
 const targets = new Map<string, TargetShape>();
+const KINDS = [undefined, 'robots', ...ENDINGS] as const;
 
 function targetShape(target: string): TargetShape {
   let found = targets.get(target);
   if (found !== undefined) return found;
   const path = pathOf(target);
-  found = { path, ending: looks.ending(path), dot: looks.dot(path), odd: looks.odd(target) };
+  const [ending, dot, odd] = [looks.ending(path), looks.dot(path), looks.odd(target)];
+  const code = 4 * KINDS.indexOf(ending) + 2 * Number(dot) + Number(odd);
+  found = { path, bit: bitOf(path), ending, dot, odd, code };
   if (target.length > TARGET_CHARS) return found;
   if (targets.size >= MOST_TARGETS) targets.clear();
   targets.set(target, found);
@@ -116,8 +77,9 @@ function targetShape(target: string): TargetShape {
 
 /** What a request looks like. */
 export function shapeOf({ method, target, referer, userAgent }: Request): Seen {
-  const { path, ending, dot, odd } = targetShape(target);
-  return { method, path, ending, dot, odd, direct: blank(referer), agent: looks.agent(userAgent) };
+  const { path, bit, ending, dot, odd, code } = targetShape(target);
+  const agent = looks.agent(userAgent);
+  return { method, path, bit, ending, dot, odd, code, direct: blank(referer), agent, userAgent };
 }
 
 function holds(o: Observation, r: Seen, status: number): boolean {
@@ -135,63 +97,111 @@ function holds(o: Observation, r: Seen, status: number): boolean {
   );
 }
 
+/** What a request adds, but for its bytes: the same object for all requests that add the same. */
+export interface Look {
+  added: Added;
+  /** Names that its bytes count for. */
+  sums: readonly string[];
+  /** The signs that it shows, one bit each. */
+  signs: number;
+}
+
 /** Requests are of few sorts: what one of a sort adds is found out once for each. */
-const MOST_SORTS = 4096;
 interface Sort {
-  /** The same object for every request of the sort. */
   counts: Counts;
   sums: readonly string[];
   bitmaps: readonly Observation[];
+  /** By the bits that they set. */
+  looks: Map<number, Look>;
 }
-type Sorts = Map<string, Sort>;
+const [MOST_SORTS, MOST_LOOKS] = [4096, 65_536];
 
-function sortOf(sorts: Sorts, list: readonly Observation[], seen: Seen, status: number): Sort {
-  const { method, ending, agent, direct, dot, odd } = seen;
-  const key = `${method} ${ending} ${status} ${agent} ${direct} ${dot} ${odd}`;
-  let found = sorts.get(key);
-  if (found !== undefined) return found;
-  const fitting = list.filter((o) => holds(o, seen, status));
-  const of = (kind: Observation['kind']): Observation[] => fitting.filter((o) => o.kind === kind);
-  found = {
-    counts: Object.fromEntries(of('count').map(({ name }) => [name, 1])),
-    sums: of('sum').map(({ name }) => name),
-    bitmaps: of('bitmap'),
-  };
-  if (sorts.size >= MOST_SORTS) sorts.clear();
-  sorts.set(key, found);
-  return found;
-}
+/** One of the two times at which a request is looked at. */
+class Moment {
+  readonly #list: readonly Observation[];
+  /** By method, and by all else as one number. */
+  readonly #sorts = new Map<string, Map<number, Sort>>();
+  #sortCount = 0;
+  #lookCount = 0;
 
-function look(
-  sorts: Sorts,
-  list: readonly Observation[],
-  request: Request,
-  status: number,
-  bytes: number,
-): Added {
-  const seen = shapeOf(request);
-  const { counts, sums, bitmaps } = sortOf(sorts, list, seen, status);
-  const added: Added = { counts, bitmaps: {} };
-  for (const { name, of } of bitmaps) {
-    const text = of === 'path' ? seen.path : seen.agent === 'empty' ? '' : (request.userAgent as string);
-    added.bitmaps[name] = bitmapOf(bitOf(text));
+  constructor(list: readonly Observation[]) {
+    this.#list = list;
   }
-  if (bytes <= 0 || sums.length === 0) return added;
-  added.counts = { ...counts };
-  for (const name of sums) added.counts[name] = bytes;
-  return added;
+
+  look(seen: Seen, status: number): Look {
+    const sort = this.#sortOf(seen, status);
+    let key = 0;
+    for (const { of } of sort.bitmaps) key = 64 * key + bitIn(seen, of);
+    let found = sort.looks.get(key);
+    if (found !== undefined) return found;
+    const added: Added = { counts: sort.counts, bitmaps: {} };
+    for (const { name, of } of sort.bitmaps) added.bitmaps[name] = bitmapOf(bitIn(seen, of));
+    found = { added, sums: sort.sums, signs: signsOf(added) };
+    if (this.#lookCount >= MOST_LOOKS) this.#forget();
+    sort.looks.set(key, found);
+    this.#lookCount += 1;
+    return found;
+  }
+
+  #sortOf(seen: Seen, status: number): Sort {
+    const { method, code, agent, direct } = seen;
+    const key = 8 * (status * 32 + code) + 2 * AGENTS.indexOf(agent) + Number(direct);
+    let found = this.#sorts.get(method)?.get(key);
+    if (found !== undefined) return found;
+    const fitting = this.#list.filter((o) => holds(o, seen, status));
+    const of = (kind: Observation['kind']): Observation[] => fitting.filter((o) => o.kind === kind);
+    found = {
+      counts: Object.fromEntries(of('count').map(({ name }) => [name, 1])),
+      sums: of('sum').map(({ name }) => name),
+      bitmaps: of('bitmap'),
+      looks: new Map(),
+    };
+    if (this.#sortCount >= MOST_SORTS) this.#forget();
+    const ofMethod = this.#sorts.get(method) ?? new Map<number, Sort>();
+    this.#sorts.set(method, ofMethod.set(key, found));
+    this.#sortCount += 1;
+    return found;
+  }
+
+  #forget(): void {
+    this.#sorts.clear();
+    this.#sortCount = this.#lookCount = 0;
+  }
 }
 
-const [arrivalSorts, endSorts]: [Sorts, Sorts] = [new Map(), new Map()];
+function signsOf({ counts }: Added): number {
+  let signs = 0;
+  SIGNS.forEach((name, i) => (signs |= (counts[name] ?? 0) > 0 ? 1 << i : 0));
+  return signs;
+}
+
+const bitIn = ({ bit, agent, userAgent }: Seen, of: Observation['of']): number =>
+  of === 'path' ? bit : bitOf(agent === 'empty' ? '' : (userAgent as string));
+
+const [arriving, ending] = [new Moment(AT_ARRIVAL), new Moment(AT_END)];
+
+/** What a request adds when it arrives, and when it ends. */
+export function looksOf(request: Request, status: number): [Look, Look] {
+  const seen = shapeOf(request);
+  return [arriving.look(seen, 0), ending.look(seen, status)];
+}
+
+/** What is added, with the bytes that were sent. */
+export function withBytes({ added, sums }: Look, bytes: number): Added {
+  if (bytes <= 0 || sums.length === 0) return added;
+  const counts = { ...added.counts };
+  for (const name of sums) counts[name] = bytes;
+  return { counts, bitmaps: added.bitmaps };
+}
 
 /** What a request adds when it arrives. */
 export function observe(request: Request): Added {
-  return look(arrivalSorts, AT_ARRIVAL, request, 0, 0);
+  return arriving.look(shapeOf(request), 0).added;
 }
 
 /** What a request adds when its response has ended. `bytes` is what was sent to the client. */
 export function observeEnd(request: Request, response: Response): Added {
-  return look(endSorts, AT_END, request, response.status, response.bytes);
+  return withBytes(ending.look(shapeOf(request), response.status), response.bytes);
 }
 
 /** Whether what a request adds on arrival contains a sign. */

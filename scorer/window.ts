@@ -73,6 +73,23 @@ export function addObserved(track: Track, second: number, added: Added): void {
   merge(bucket.bitmaps, added.bitmaps);
 }
 
+/** A copy that additions at `second` and later leave as it is; what they do not touch is shared. */
+export function copyFrom({ hits, buckets }: Track, second: number): Track {
+  const copy = { hits: hits.slice(), buckets: buckets.slice() };
+  for (let i = hits.length - 1; i >= 0; i--) {
+    const [at, n] = hits[i] as [number, number];
+    if (at < second) break;
+    copy.hits[i] = [at, n];
+  }
+  const first = Math.floor(second / BUCKET_S);
+  for (let i = buckets.length - 1; i >= 0; i--) {
+    const { id, counts, bitmaps } = buckets[i] as Bucket;
+    if (id < first) break;
+    copy.buckets[i] = { id, counts: { ...counts }, bitmaps: { ...bitmaps } };
+  }
+  return copy;
+}
+
 /** Drops what no window from `now` on can see, in place. */
 export function prune(track: Track, now: number): void {
   const stale = track.hits.findIndex(([second]) => second > now - WINDOW_S);

@@ -2,10 +2,9 @@
  * A client as the gateway holds it: what lua/scoregate/lease.lua and clients.lua do, on the virtual clock. One gateway,
  * no pins, and no change of model meanwhile, so the parts about those are not here.
  */
-import type { Verdict } from '../scorer/judge.ts';
-import { MOST, type Lease } from '../scorer/lease.ts';
-import { SIGNS, type Added } from '../scorer/observations.ts';
-import type { Kept } from './backtest_scorer.ts';
+import { MOST } from '../scorer/lease.ts';
+import type { Added } from '../scorer/observations.ts';
+import { newKept, type Kept, type Said } from './backtest_scorer.ts';
 
 export const HOLDS = 0;
 export const ENDED = 1;
@@ -19,7 +18,10 @@ export interface Taken {
   signs: number;
 }
 
-export interface Client extends Kept {
+export interface Client {
+  key: string;
+  /** What the scorer holds of it. */
+  kept: Kept;
   hits: number;
   errors: number;
   signs: number;
@@ -49,9 +51,7 @@ const LEAST: Readonly<Taken> = { hits: 0, errors: 1, signs: 1 };
 
 export const newClient = (key: string): Client => ({
   key,
-  record: null,
-  until: 0,
-  leasedAt: null,
+  kept: newKept(key),
   hits: 0,
   errors: 0,
   signs: 0,
@@ -75,13 +75,6 @@ export function countHit(c: Client, second: number): void {
   const last = c.newHits[c.newHits.length - 1];
   if (last?.[0] === second) last[1] += 1;
   else c.newHits.push([second, 1]);
-}
-
-/** The signs of what a request adds on its arrival, one bit each. */
-export function marksOf({ counts }: Added): number {
-  let marks = 0;
-  for (let i = 0; i < SIGNS.length; i++) if ((counts[SIGNS[i] as string] ?? 0) > 0) marks |= 1 << i;
-  return marks;
 }
 
 export const DIMENSIONS = ['hits', 'errors', 'signs'] as const;
@@ -112,22 +105,21 @@ export function nearlySpent(c: Client, ordinal: number): boolean {
 }
 
 /** Gives the client a verdict, whose lease is not known yet. The report was taken just now: nothing is charged to it. */
-export function grant(c: Client, verdict: Verdict, now: number): void {
-  c.tier = verdict.tier;
-  c.score = verdict.score;
-  c.held = verdict.origin === 'held';
+export function grant(c: Client, { tier, score, held, ttl_ms }: Said, now: number): void {
+  c.tier = tier;
+  c.score = score;
+  c.held = held;
   c.verdictAt = now;
-  c.untilMs = now + (verdict.lease as Lease).ttl_ms;
+  c.untilMs = now + ttl_ms;
   c.taken = { hits: c.hits, errors: c.errors, signs: c.signs };
   c.lease = { ...LEAST };
   c.exact = { hits: false, errors: false, signs: false };
   c.harmless = -1;
   c.cut = false;
-  c.leasedAt = null;
 }
 
 /** Goes on with the lease that it has: only the score is another. */
-export function renew(c: Client, { score }: Verdict): void {
+export function renew(c: Client, { score }: Said): void {
   c.score = score;
   c.held = false;
 }

@@ -3,8 +3,9 @@
  * scorer that answers at once. So no wait runs out, nobody gets the default tier, and what would share one refresh in a
  * burst asks each by itself.
  */
-import type { Judging, Verdict } from '../scorer/judge.ts';
-import { observe, observeEnd } from '../scorer/observations.ts';
+import type { Judging } from '../scorer/judge.ts';
+import { withBytes } from '../scorer/observations.ts';
+import type { Moment } from '../scorer/store/store.ts';
 import type { Lines } from '../scorer/tier.ts';
 import * as client from './backtest_client.ts';
 import type { Client } from './backtest_client.ts';
@@ -69,54 +70,52 @@ export class BacktestGateway {
   }
 
   /** A request arrives: the access phase. Requests must come in the order of time. */
-  async arrive(arrival: Arrival): Promise<Routed> {
-    const { at, row } = arrival;
-    await this.#advance(at);
+  arrive(arrival: Arrival): Routed {
+    const { at, arrived } = arrival;
+    this.#advance(at);
     const c = this.#clients.get(arrival.client) ?? this.#clients.add(client.newClient(arrival.client));
     const second = Math.floor(at / 1000);
     client.countHit(c, second);
     this.#soil(c, at);
-    const added = observe(row);
-    c.newAdded.push(added);
-    const marks = client.marksOf(added);
-    if (marks !== 0) await this.#showSigns(c, marks);
-    await this.#know(c);
-    const routed = await this.#route(c, at);
+    c.newAdded.push(arrived.added);
+    if (arrived.signs !== 0) this.#showSigns(c, arrived.signs);
+    this.#know(c);
+    const routed = this.#route(c, at);
     this.#ends.add(arrival.ends, { c, arrival });
     return routed;
   }
 
   /** Lets the answers of all requests end, and everything be reported. */
-  finish(): Promise<void> {
-    return this.#advance(Infinity);
+  finish(): void {
+    this.#advance(Infinity);
   }
 
-  async #route(c: Client, now: number): Promise<Routed> {
+  #route(c: Client, now: number): Routed {
     const state = client.state(c, c.hits, now);
     if (state === client.HOLDS || state === client.ENDED) {
       const early = state === client.HOLDS && client.nearlySpent(c, c.hits);
       const routed = settle(c, state === client.HOLDS ? 'leased' : 'stale');
       if (early) this.counts.early += 1;
       else if (state === client.ENDED) this.counts.ended += 1;
-      if (early || state === client.ENDED) await this.#report([c], now);
+      if (early || state === client.ENDED) this.#report([c], now);
       return routed;
     }
     if (state === client.NONE) this.counts.firstSeen += 1;
     else this.counts.usedUp += 1;
-    await this.#report([c], now);
+    this.#report([c], now);
     return settle(c, 'fresh');
   }
 
   /** An answer has ended: the log phase. */
-  async #end({ c, arrival: { row, ends } }: { c: Client; arrival: Arrival }): Promise<void> {
+  #end({ c, arrival: { status, bytes, answered, ends } }: { c: Client; arrival: Arrival }): void {
     this.#soil(c, ends);
-    c.newAdded.push(observeEnd(row, row));
-    if (row.status < 400 || row.status === CLIENT_WENT_AWAY) return;
+    c.newAdded.push(withBytes(answered, bytes));
+    if (status < 400 || status === CLIENT_WENT_AWAY) return;
     c.errors += 1;
-    await this.#know(c);
+    this.#know(c);
     if (client.state(c, c.hits, ends) !== client.USED_UP) return;
     this.counts.usedUp += 1;
-    await this.#report([c], ends);
+    this.#report([c], ends);
   }
 
   #soil(c: Client, now: number): void {
@@ -127,7 +126,7 @@ export class BacktestGateway {
   }
 
   /** Does what is due up to `now`: answers end, and the sender looks for what is unreported. */
-  async #advance(now: number): Promise<void> {
+  #advance(now: number): void {
     for (;;) {
       while (this.#dirty.length > 0 && !this.#dirty.isOf((c, since) => c.dirtyAt === since))
         this.#dirty.take();
@@ -135,8 +134,8 @@ export class BacktestGateway {
       const tick = Math.ceil((this.#dirty.next + patience) / TICK_MS) * TICK_MS;
       const end = this.#ends.next;
       if (Math.min(end, tick) > now || (end === Infinity && tick === Infinity)) return;
-      if (end <= tick) await this.#end(this.#ends.take());
-      else await this.#report(this.#unreported(tick - patience), tick);
+      if (end <= tick) this.#end(this.#ends.take());
+      else this.#report(this.#unreported(tick - patience), tick);
     }
   }
 
@@ -152,56 +151,50 @@ export class BacktestGateway {
   }
 
   /** Reports clients and gives them their verdicts. */
-  async #report(batch: readonly Client[], now: number): Promise<void> {
-    const { holds } = this.#scorer.lines;
-    const told = batch.map((c) => {
-      const young = c.tier > 0 && now - c.verdictAt < 1000 * (holds[c.tier - 1] ?? 0);
-      const leased =
-        (c.tier === 0 || young) &&
-        client.state(c, c.hits, now) === client.HOLDS &&
-        !client.nearlySpent(c, c.hits);
-      if (leased) this.#scorer.keepLease(c, Math.floor(c.verdictAt / 1000));
-      const one = { kept: c, hits: c.newHits, added: c.newAdded, tier: young ? c.tier : -1, leased };
-      if (c.dirtyAt >= 0) this.#dirtyCount -= 1;
-      c.newHits = [];
-      c.newAdded = [];
-      c.dirtyAt = -1;
-      return one;
-    });
+  #report(batch: readonly Client[], now: number): void {
     this.counts.calls += 1;
     this.counts.verdicts += batch.length;
-    const verdicts = await this.#scorer.report(told, {
-      s: Math.floor(now / 1000),
-      ms: Math.floor(now % 1000),
-    });
-    batch.forEach((c, i) => {
-      const verdict = verdicts[i] as Verdict;
-      if (verdict.lease) client.grant(c, verdict, now);
-      else client.renew(c, verdict);
-    });
+    const moment = { s: Math.floor(now / 1000), ms: Math.floor(now % 1000) };
+    for (const c of batch) this.#reportOne(c, now, moment);
+  }
+
+  #reportOne(c: Client, now: number, moment: Moment): void {
+    const { holds } = this.#scorer.lines;
+    const young = c.tier > 0 && now - c.verdictAt < 1000 * (holds[c.tier - 1] ?? 0);
+    const leased =
+      (c.tier === 0 || young) &&
+      client.state(c, c.hits, now) === client.HOLDS &&
+      !client.nearlySpent(c, c.hits);
+    const told = { hits: c.newHits, added: c.newAdded, tier: young ? c.tier : -1, leased };
+    if (c.dirtyAt >= 0) this.#dirtyCount -= 1;
+    c.newHits = [];
+    c.newAdded = [];
+    c.dirtyAt = -1;
+    const said = this.#scorer.report(c.kept, told, moment);
+    if (said.ttl_ms > 0) client.grant(c, said, now);
+    else client.renew(c, said);
   }
 
   /** A sign that the lease does not call harmless ends it. */
-  async #showSigns(c: Client, marks: number): Promise<void> {
+  #showSigns(c: Client, signs: number): void {
     c.signs += 1;
     if (c.tier < 0 || c.cut) return;
-    await this.#knowHarmless(c);
-    if ((marks & ~c.harmless) !== 0) c.cut = true;
+    this.#knowHarmless(c);
+    if ((signs & ~c.harmless) !== 0) c.cut = true;
   }
 
-  async #knowHarmless(c: Client): Promise<void> {
-    if (c.harmless < 0) c.harmless = await this.#scorer.harmless(c, c.tier, Math.floor(c.verdictAt / 1000));
+  #knowHarmless(c: Client): void {
+    if (c.harmless < 0) c.harmless = this.#scorer.harmless(c.kept, c.tier);
   }
 
   /** Finds out as much of a client's lease as its counters have come to need. */
-  async #know(c: Client): Promise<void> {
+  #know(c: Client): void {
     if (c.tier < 0 || c.cut) return;
     for (const what of client.DIMENSIONS) {
       const need = client.need(c, what);
       if (need === 0 || need < c.lease[what]) continue;
-      if (what !== 'hits') await this.#knowHarmless(c);
-      const second = Math.floor(c.verdictAt / 1000);
-      const known = await this.#scorer.lease(c, c.tier, second, what, need, c.harmless);
+      if (what !== 'hits') this.#knowHarmless(c);
+      const known = this.#scorer.lease(c.kept, c.tier, what, need, c.harmless);
       c.lease[what] = known.n;
       c.exact[what] = known.exact;
     }

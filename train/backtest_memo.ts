@@ -3,28 +3,32 @@
  * hundredth). One place a row, by its hash; whoever comes later takes it over, so the memory is bounded.
  */
 import type { Judging } from '../scorer/judge.ts';
+import { setsQuestion, signOrder, signRows, signSets, type Below } from '../scorer/lease.ts';
+import { featuresOf } from '../scorer/features.ts';
+import { SIGNS } from '../scorer/observations.ts';
+import type { Question } from '../scorer/search.ts';
+import { WIDTH, type Sums } from '../scorer/sums.ts';
 
 const PLACES = 1 << 15;
 
-export class Memo {
-  readonly #width: number;
+class Memo {
+  /** What is looked for. */
+  readonly row: Float64Array;
   readonly #rows: Float64Array;
   readonly #taken = new Uint8Array(PLACES);
-  readonly #row: Float64Array;
   readonly #words: Uint32Array;
 
   /** @param width numbers in a row */
   constructor(width: number) {
-    this.#width = width;
+    this.row = new Float64Array(width);
+    this.#words = new Uint32Array(this.row.buffer);
     this.#rows = new Float64Array(PLACES * width);
-    this.#row = new Float64Array(width);
-    this.#words = new Uint32Array(this.#row.buffer);
   }
 
-  /** @returns the place (0…32,767) of the row at `from`, and whether it held that row already; if not, it does now */
-  find(rows: Float64Array, from: number): { place: number; known: boolean } {
-    const [width, words] = [this.#width, this.#words];
-    for (let i = 0; i < width; i++) this.#row[i] = rows[from + i] as number;
+  /** @returns the place (0…32,767) of `row`; its complement (below 0) if the place did not hold that row, but does now */
+  find(): number {
+    const [row, rows, words] = [this.row, this.#rows, this.#words];
+    const width = row.length;
     let hash = 0;
     for (let i = 0; i < words.length; i++) {
       hash = Math.imul(hash ^ (words[i] as number), 0x9e3779b1);
@@ -34,36 +38,96 @@ export class Memo {
     const at = place * width;
     if (this.#taken[place] === 1) {
       let i = 0;
-      while (i < width && this.#rows[at + i] === this.#row[i]) i++;
-      if (i === width) return { place, known: true };
+      while (i < width && rows[at + i] === row[i]) i++;
+      if (i === width) return place;
     }
     this.#taken[place] = 1;
-    this.#rows.set(this.#row, at);
-    return { place, known: false };
-  }
-
-  static get places(): number {
-    return PLACES;
+    rows.set(row, at);
+    return ~place;
   }
 }
 
-/** The same model, computing each row once as long as it is remembered. One that is not compiled stays as it is. */
-export function remembering(model: Judging): Judging {
-  const { features, thresholds, monotone } = model;
-  if (model.score(new Float64Array(features.length), 1) instanceof Promise) return model;
-  const compute = (rows: Float64Array, n: number): Float64Array => model.score(rows, n) as Float64Array;
-  const memo = new Memo(features.length);
-  const known = new Float64Array(Memo.places);
-  const score = (rows: Float64Array, n: number): Float64Array => {
-    const scores = new Float64Array(n);
-    for (let i = 0; i < n; i++) {
-      const from = i * features.length;
-      const found = memo.find(rows, from);
-      if (!found.known)
-        known[found.place] = compute(rows.subarray(from, from + features.length), 1)[0] as number;
-      scores[i] = known[found.place] as number;
+/** The scores of a model that answers at once, each row's computed once as long as it is remembered. */
+export class Scores {
+  readonly features: readonly string[];
+  readonly #score: Judging['score'];
+  readonly #memo: Memo;
+  readonly #known = new Float64Array(PLACES);
+  readonly #signs: readonly number[];
+
+  constructor({ features, score }: Judging) {
+    this.features = features;
+    this.#score = score;
+    this.#memo = new Memo(features.length);
+    this.#signs = signOrder(this.#compute(signRows(features), SIGNS.length));
+  }
+
+  /** The score of a window. */
+  of(sums: Sums): number {
+    featuresOf(sums, this.features, this.#memo.row, 0);
+    return this.#remembered();
+  }
+
+  /** The score that a question is about, at x. */
+  at(question: Question, x: number): number {
+    question.fill(x, this.#memo.row, 0);
+    return this.#remembered();
+  }
+
+  /** What search() finds for one question. */
+  last(question: Question): number {
+    let [low, high] = [question.from, question.to];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.at(question, middle) < question.line === question.below) low = middle;
+      else high = middle;
     }
+    return low;
+  }
+
+  /** The signs that do not end the lease of a client. */
+  harmless(below: Below): number {
+    const sets = signSets(below.sums, this.#signs);
+    return sets[this.last(setsQuestion(below, this.features, sets))] as number;
+  }
+
+  #remembered(): number {
+    const found = this.#memo.find();
+    if (found >= 0) return this.#known[found] as number;
+    return (this.#known[~found] = this.#compute(this.#memo.row, 1)[0] as number);
+  }
+
+  #compute(rows: Float64Array, n: number): Float64Array {
+    const scores = this.#score(rows, n);
+    if (scores instanceof Promise) throw new Error('a backtest needs a model that answers at once');
     return scores;
-  };
-  return { features, thresholds, monotone, score };
+  }
+}
+
+/** As much as is known of a part of a lease. */
+export interface Part {
+  n: number;
+  exact: boolean;
+}
+export interface Lease {
+  /** -1: not known. */
+  harmless: number;
+  hits: Part;
+  errors: Part;
+  signs: Part;
+}
+const UNKNOWN: Part = { n: 0, exact: false };
+
+/** Leases by what is in the window, and the tier: equal windows have equal ones. */
+export class Leases {
+  readonly #memo = new Memo(WIDTH + 1);
+  readonly #known: Lease[] = [];
+
+  of(sums: Sums, tier: number): Lease {
+    this.#memo.row.set(sums);
+    this.#memo.row[WIDTH] = tier;
+    const found = this.#memo.find();
+    if (found >= 0) return this.#known[found] as Lease;
+    return (this.#known[~found] = { harmless: -1, hits: UNKNOWN, errors: UNKNOWN, signs: UNKNOWN });
+  }
 }

@@ -39,8 +39,8 @@ export class Rows {
     if (this.#csv) this.#text = HEAD;
   }
 
-  add({ row, client, place }: Arrival, { tier, score }: Routed): void {
-    const line = this.#line(isoTime(row.time), client, this.#tiers[tier] as string, score);
+  add({ time, client, place }: Arrival, { tier, score }: Routed): void {
+    const line = this.#line(isoTime(time), client, this.#tiers[tier] as string, score);
     if (place !== this.#next) {
       this.#ahead.set(place, line);
       return;

@@ -4,7 +4,8 @@ import type { Judging } from '../scorer/judge.ts';
 import { Comparison } from './backtest_compare.ts';
 import { BacktestGateway } from './backtest_gateway.ts';
 import type { Rows } from './backtest_rows.ts';
-import { arrivals, type Source } from './backtest_source.ts';
+import { arrivalsOf } from './backtest_read.ts';
+import type { Source } from './backtest_source.ts';
 import { Tally } from './backtest_tally.ts';
 
 export interface Run {
@@ -39,19 +40,19 @@ export async function run({ files, models, config, source, rows, onProgress }: R
   }));
   const [one, other] = runs as [Run, Run?];
   const comparison = other === undefined ? null : new Comparison(tiers.length);
-  for await (const batch of arrivals(files, source)) {
+  for await (const batch of arrivalsOf(files, source)) {
     for (const arrival of batch) {
-      const routed = await one.gateway.arrive(arrival);
+      const routed = one.gateway.arrive(arrival);
       one.tally.add(arrival, routed);
       rows?.add(arrival, routed);
       if (other !== undefined && comparison !== null) {
-        const otherwise = await other.gateway.arrive(arrival);
+        const otherwise = other.gateway.arrive(arrival);
         other.tally.add(arrival, otherwise);
         comparison.add(arrival, routed, otherwise);
       }
       if (one.tally.requests % PROGRESS_EVERY === 0) onProgress?.(one.tally.requests);
     }
   }
-  for (const { gateway } of runs) await gateway.finish();
+  for (const { gateway } of runs) gateway.finish();
   return { runs, comparison };
 }

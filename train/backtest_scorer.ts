@@ -1,40 +1,54 @@
 /**
- * The scorer of a backtest: records in memory, judged by judge(). What it leaves out of judge() until somebody asks is
- * the length of the lease: most verdicts of a log are followed by nothing that could use one up.
+ * The scorer of a backtest: one client at a time and at once, where judge() takes many and waits for them. It says what
+ * judge() says, from the same functions, but finds out only what somebody needs: of leases as far as counters have come,
+ * of the second at which a score will have fallen below a line nothing until the score has.
  */
-import { judge, type Judging, type Subject, type Verdict } from '../scorer/judge.ts';
+import type { Judging } from '../scorer/judge.ts';
 import {
   ALL_SIGNS,
   MOST,
-  harmlessOf,
+  TTL_MS,
+  clampTtl,
   hitsOnly,
   hitsQuestion,
   worseQuestions,
   type Below,
 } from '../scorer/lease.ts';
-import { WIDTH, sumsAt, type Sums } from '../scorer/sums.ts';
-import { search, type Question } from '../scorer/search.ts';
 import type { Added } from '../scorer/observations.ts';
+import type { Question } from '../scorer/search.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
 import { keptFor } from '../scorer/store/standing.ts';
-import type { Moment } from '../scorer/store/store.ts';
-import type { Lines } from '../scorer/tier.ts';
+import type { Moment, Standing } from '../scorer/store/store.ts';
+import { HITS, WIDTH, sumsAt, type Sums } from '../scorer/sums.ts';
+import { decay, improvesIn, nextTier, releaseLine, restored, tierOf, type Lines } from '../scorer/tier.ts';
+import { addHits, addObserved, copyFrom, prune, type Track } from '../scorer/window.ts';
 import type { Dimension } from './backtest_client.ts';
-import { Memo, remembering } from './backtest_memo.ts';
-import { addHits, addObserved, prune } from '../scorer/window.ts';
+import { Leases, Scores, type Lease, type Part } from './backtest_memo.ts';
 
 /** What the scorer holds of a client. */
 export interface Kept {
   key: string;
   record: ClientRecord | null;
-  /** Second from which on the store has forgotten it. */
+  /** Second from which on the store has forgotten it; not before that, where `open` is not 0. */
   until: number;
-  /** The window of the verdict whose lease it has, where the record has gone on since. */
-  leasedAt: Sums | null;
+  /** Lines, one bit each, of which the `since` is not found out: it stands at the second of the last report. */
+  open: number;
+  /** The window of the verdict whose lease it has. */
+  leasedAt: Sums;
+  /** What is known of that lease; null: nobody has asked. */
+  lease: Lease | null;
 }
+export const newKept = (key: string): Kept => ({
+  key,
+  record: null,
+  until: 0,
+  open: 0,
+  leasedAt: new Float64Array(WIDTH),
+  lease: null,
+});
+
 /** What a gateway reports of a client. */
 export interface Told {
-  kept: Kept;
   /** Pairs of second and hits, oldest first. */
   hits: readonly (readonly [number, number])[];
   added: readonly Added[];
@@ -43,142 +57,165 @@ export interface Told {
   /** Whether its lease holds. */
   leased: boolean;
 }
-
-/** As much as is known of a part of a lease. */
-interface Part {
-  n: number;
-  exact: boolean;
+/** A verdict. */
+export interface Said {
+  score: number;
+  tier: number;
+  requests_60s: number;
+  held: boolean;
+  /** Of the lease; 0: the one that the gateway has. */
+  ttl_ms: number;
 }
-type Parts = Partial<Record<Dimension, Part>>;
 
 /** Steps by which a lease is found out: as far as somebody needs to know. */
 const STEPS = [8, 64, 512, MOST];
+const BEST: Standing = { tier: 0, since: [] };
+const ONE: Part = { n: 1, exact: true };
+const ENDLESS: Part = { n: MOST, exact: true };
 
 export class BacktestScorer {
   readonly lines: Lines;
-  readonly #model: Judging;
-  /** The same model, of which judge() grants leases of 1 without a search. */
-  readonly #unleased: Judging;
-  /** Leases by what is in the window, and the tier: equal windows have equal ones. */
-  readonly #memo = new Memo(WIDTH + 1);
-  readonly #key = new Float64Array(WIDTH + 1);
-  readonly #harmless = new Int32Array(Memo.places);
-  readonly #parts: Parts[] = [];
+  readonly #monotone: boolean;
+  readonly #hitsOnly: boolean;
+  readonly #scores: Scores;
+  readonly #leases = new Leases();
+  readonly #sums = new Float64Array(WIDTH);
 
   constructor(model: Judging, { margin, holds }: Pick<Lines, 'margin' | 'holds'>) {
-    this.#model = remembering(model);
-    this.#unleased = { ...this.#model, monotone: false };
+    this.#scores = new Scores(model);
+    this.#monotone = model.monotone;
+    this.#hitsOnly = hitsOnly(model.features);
     this.lines = { thresholds: model.thresholds, margin, holds };
   }
 
-  /** Counts a report as record.ts's add() does, and says what becomes of its clients; of leases only `ttl_ms` is true. */
-  async report(told: readonly Told[], now: Moment): Promise<Verdict[]> {
-    const subjects = told.map((one): Subject => {
-      this.#count(one, now.s);
-      return { key: one.kept.key, record: one.kept.record, reported: one.tier, pin: -1, leased: one.leased };
-    });
-    const { verdicts, held } = await judge(this.#unleased, subjects, this.lines, now);
-    for (const { key, tier, since } of held) {
-      const kept = (told.find((one) => one.kept.key === key) as Told).kept;
-      kept.record ??= emptyRecord(since.length);
-      Object.assign(kept.record, { tier, since: [...since] });
-    }
-    for (const { kept } of told)
-      if (kept.record !== null) kept.until = now.s + keptFor(kept.record, this.lines.holds, now.s);
-    return verdicts;
+  /** Counts a report as record.ts's add() does, and says what becomes of the client. */
+  report(kept: Kept, told: Told, now: Moment): Said {
+    const before = this.#count(kept, told, now.s);
+    const record = kept.record ?? emptyRecord(this.lines.thresholds.length);
+    const sums = sumsAt(record.track, now.s, this.#sums);
+    const score = this.#scores.of(sums);
+    if (kept.open !== 0) this.#closeFallen(kept, record, before as Track, score, now.s);
+    const standing = standingOf(record, told.tier, this.lines.thresholds.length, now.s);
+    const tier = nextTier(score, standing, this.lines, now.s);
+    this.#hold(kept, record, standing, tier, score, now.s);
+    const held = tier > tierOf(score, this.lines.thresholds);
+    const same = told.leased && tier === Math.max(0, told.tier) && !held;
+    const ttl_ms = same ? 0 : this.#grant(kept, record, tier, sums, now);
+    const rounded = Math.round(score * 1e6) / 1e6;
+    return { score: rounded, tier, requests_60s: sums[HITS] as number, held, ttl_ms };
   }
 
-  #count({ kept, hits, added }: Told, now: number): void {
+  /** @returns the track as it was at the last report, where that is needed */
+  #count(kept: Kept, { hits, added }: Told, now: number): Track | null {
+    if (kept.until <= now && kept.open !== 0) this.#close(kept, kept.record as ClientRecord);
     if (kept.until <= now) kept.record = null;
-    if (hits.length === 0 && added.length === 0) return;
+    if (hits.length === 0 && added.length === 0) return kept.record?.track ?? null;
     const into = (kept.record ??= emptyRecord(this.lines.thresholds.length));
-    into.last = Math.max(into.last, now);
-    for (const [second, n] of hits) addHits(into.track, second, n);
     // A report says of its other observations only that they are as old as its youngest hit.
     const second = hits[hits.length - 1]?.[0] ?? now;
+    const before = kept.open === 0 ? null : copyFrom(into.track, hits[0]?.[0] ?? now);
+    for (const [at, n] of hits) addHits(into.track, at, n);
     for (const one of added) addObserved(into.track, second, one);
     prune(into.track, now);
+    return before;
   }
 
-  /** Where what is known of the lease that judge() would have granted at second `now` stands; -1 if nothing can use it up. */
-  #place(kept: Kept, tier: number, now: number): number {
-    if (kept.record === null || this.lines.thresholds[tier] === undefined) return -1;
-    if (kept.leasedAt) this.#key.set(kept.leasedAt);
-    else sumsAt(kept.record.track, now, this.#key);
-    this.#key[WIDTH] = tier;
-    const { place, known } = this.#memo.find(this.#key, 0);
-    if (known) return place;
-    this.#harmless[place] = -1;
-    this.#parts[place] = {};
-    return place;
+  /** Finds out `since` of the open lines that the score has fallen below, or whose hold may be over. */
+  #closeFallen(kept: Kept, { since }: ClientRecord, before: Track, score: number, now: number): void {
+    const { thresholds, holds } = this.lines;
+    for (let i = 0; i < thresholds.length; i++) {
+      if ((kept.open & (1 << i)) === 0) continue;
+      const holding = score >= (thresholds[i] as number) || now - (since[i] as number) < (holds[i] ?? 0);
+      if (score < releaseLine(this.lines, i) || !holding) this.#find(since, i, before);
+    }
+    kept.open = 0;
   }
 
-  #below({ record, leasedAt }: Kept, tier: number, now: number): Below {
-    const sums = leasedAt ?? sumsAt((record as ClientRecord).track, now);
-    return { sums, line: this.lines.thresholds[tier] as number, ttl_ms: 1 };
+  /** Finds out `since` of all open lines, before the track goes on. */
+  #close(kept: Kept, record: ClientRecord): void {
+    const at = Math.max(...record.since); // that of the last report, as the open ones are
+    for (let i = 0; i < record.since.length; i++)
+      if ((kept.open & (1 << i)) !== 0) this.#find(record.since, i, record.track);
+    kept.open = 0;
+    kept.until = at + keptFor(record, this.lines.holds, at);
   }
 
-  /** Keeps the window of the lease that judge() would have granted at second `now`: what is reported next is not in it. */
-  keepLease(kept: Kept, now: number): void {
-    kept.leasedAt ??= kept.record === null ? null : sumsAt(kept.record.track, now);
+  #find(since: number[], line: number, track: Track): void {
+    const at = since[line] as number;
+    const question = decay(track, this.#scores.features, releaseLine(this.lines, line), at);
+    since[line] = at + this.#scores.last(question);
   }
 
-  /** The harmless signs of the lease that judge() would have granted at second `now`. */
-  async harmless(kept: Kept, tier: number, now: number): Promise<number> {
-    if (!this.#model.monotone) return 0;
-    if (hitsOnly(this.#model.features)) return ALL_SIGNS;
-    const place = this.#place(kept, tier, now);
-    if (place < 0) return ALL_SIGNS;
-    if (this.#harmless[place] === -1)
-      this.#harmless[place] = (await harmlessOf(this.#model, [this.#below(kept, tier, now)]))[0] as number;
-    return this.#harmless[place] as number;
+  /** Writes the tier into the record. */
+  #hold(kept: Kept, record: ClientRecord, before: Standing, tier: number, score: number, now: number): void {
+    if (tier > 0 || record.tier > 0) {
+      for (let i = 0; i < record.since.length; i++) {
+        const above = i < tier && score >= releaseLine(this.lines, i);
+        if (above) kept.open |= 1 << i;
+        record.since[i] = above ? now : i < tier ? (before.since[i] as number) : 0;
+      }
+      record.tier = tier;
+      kept.record = record;
+    }
+    if (kept.record !== null) kept.until = now + keptFor(record, this.lines.holds, now);
+  }
+
+  /** @returns for how long the lease holds, ms; how much it is about is found out when somebody asks */
+  #grant(kept: Kept, record: ClientRecord, tier: number, sums: Sums, now: Moment): number {
+    kept.leasedAt.set(sums);
+    kept.lease = null;
+    if (tier === 0) return TTL_MS;
+    const ttl_ms = clampTtl(improvesIn(record, this.lines, now));
+    if (ttl_ms === TTL_MS || kept.open === 0) return ttl_ms;
+    this.#close(kept, record);
+    return clampTtl(improvesIn(record, this.lines, now));
+  }
+
+  #lease(kept: Kept, tier: number): Lease {
+    return (kept.lease ??= this.#leases.of(kept.leasedAt, tier));
+  }
+
+  #below({ leasedAt }: Kept, tier: number): Below {
+    return { sums: leasedAt, line: this.lines.thresholds[tier] as number, ttl_ms: 1 };
+  }
+
+  /** The harmless signs of the lease that judge() would have granted. */
+  harmless(kept: Kept, tier: number): number {
+    if (!this.#monotone) return 0;
+    if (this.#hitsOnly || this.lines.thresholds[tier] === undefined) return ALL_SIGNS;
+    const lease = this.#lease(kept, tier);
+    if (lease.harmless < 0) lease.harmless = this.#scores.harmless(this.#below(kept, tier));
+    return lease.harmless;
   }
 
   /**
-   * A part of the lease that judge() would have granted at second `now`, at least as far as `need` goes.
+   * A part of the lease that judge() would have granted, at least as far as `need` goes.
    * @param harmless as above; for errors and signs
    * @returns its number, or where not `exact`, one that it has at least
    */
-  async lease(
-    kept: Kept,
-    tier: number,
-    now: number,
-    what: Dimension,
-    need: number,
-    harmless: number,
-  ): Promise<Part> {
-    if (!this.#model.monotone) return { n: 1, exact: true };
-    const place = this.#place(kept, tier, now);
-    if (place < 0) return { n: MOST, exact: true };
-    const parts = this.#parts[place] as Parts;
-    const known = parts[what];
-    if (known !== undefined && (known.exact || known.n > need)) return known;
-    return (parts[what] = await this.#find(
-      this.#question(this.#below(kept, tier, now), what, harmless),
-      what,
-      need,
-    ));
+  lease(kept: Kept, tier: number, what: Dimension, need: number, harmless: number): Part {
+    if (!this.#monotone) return ONE;
+    if (this.lines.thresholds[tier] === undefined) return ENDLESS;
+    const lease = this.#lease(kept, tier);
+    const known = lease[what];
+    if (known.exact || known.n > need) return known;
+    return (lease[what] = this.#part(this.#question(this.#below(kept, tier), what, harmless), what, need));
   }
 
-  async #find(question: Question, what: Dimension, need: number): Promise<Part> {
+  #part(question: Question, what: Dimension, need: number): Part {
     const step = STEPS.find((n) => n >= need) as number;
-    const holds = await this.#holds(question, step);
+    const holds = this.#scores.at(question, step) < question.line;
     if (holds && step < MOST) return { n: step, exact: false };
-    const n = holds ? MOST : ((await search(this.#model, [{ ...question, to: step }]))[0] as number);
+    const n = holds ? MOST : this.#scores.last({ ...question, to: step });
     return { n: what === 'hits' ? n : Math.min(MOST, n + 1), exact: true };
   }
 
   #question(below: Below, what: Dimension, harmless: number): Question {
-    const names = this.#model.features;
-    if (what === 'hits' || hitsOnly(names)) return hitsQuestion(below, names);
+    const names = this.#scores.features;
+    if (what === 'hits' || this.#hitsOnly) return hitsQuestion(below, names);
     return worseQuestions(below, names, MOST, harmless)[what === 'errors' ? 0 : 1];
   }
-
-  async #holds(question: Question, n: number): Promise<boolean> {
-    const row = new Float64Array(this.#model.features.length);
-    question.fill(n, row, 0);
-    const scored = this.#model.score(row, 1);
-    const [score] = scored instanceof Promise ? await scored : scored;
-    return (score as number) < question.line;
-  }
 }
+
+const standingOf = (record: ClientRecord, reported: number, lines: number, now: number): Standing =>
+  record.tier >= 0 ? record : reported > 0 ? restored(reported, lines, now) : BEST;

@@ -2,6 +2,7 @@
  * Logs → requests in the order in which they arrived. Several logs are merged by time as they are read; no more lines
  * are held than putting late ones into their place needs.
  */
+import { looksOf, type Look } from '../scorer/observations.ts';
 import { Queue } from './backtest_queue.ts';
 import type { LogRow } from './line.ts';
 import { keys, NO_ADDRESS } from './logs.ts';
@@ -9,15 +10,21 @@ import { newSummary, rowsOf, type LogSummary } from './parse.ts';
 import { unseen } from './unseen.ts';
 
 export interface Arrival {
-  row: LogRow;
   /** The client key. */
   client: string;
   /** Its place among the lines that count, from 0, in the log's order. */
   place: number;
+  /** As logged, Unix seconds. */
+  time: number;
   /** When it arrives on the virtual clock, ms. */
   at: number;
   /** When its answer has ended, ms. */
   ends: number;
+  status: number;
+  bytes: number;
+  /** What it adds when it arrives, and when it ends. */
+  arrived: Look;
+  answered: Look;
 }
 export interface Source {
   summary: LogSummary;
@@ -87,7 +94,7 @@ function due(waiting: Queue<Arrival>, before: number): Arrival[] {
       const one = out[i] as Arrival;
       // A log in milliseconds knows itself when each came.
       one.at = 1000 * time + (Number.isInteger(time) ? Math.floor((1000 * (i - from)) / n) : 0);
-      one.ends = one.at + 1000 * one.row.duration;
+      one.ends += one.at;
     }
   }
   return out;
@@ -110,13 +117,15 @@ export async function* arrivals(files: readonly string[], source: Source): Async
         source.left.set(reason ?? NO_ADDRESS, (source.left.get(reason ?? NO_ADDRESS) ?? 0) + 1);
         continue;
       }
-      let { time } = row;
+      const { time, status, bytes } = row;
+      const [arrived, answered] = looksOf(row, status);
+      // Until it is due, `ends` is how long it takes.
+      const ends = 1000 * row.duration;
+      const arrival = { client, place: place++, time, at: 0, ends, status, bytes, arrived, answered };
       if (time > newest) newest = time;
-      else if (time < newest - SLACK_S) {
-        source.late += 1;
-        time = newest - SLACK_S;
-      }
-      waiting.add(time, { row, client, place: place++, at: 0, ends: 0 });
+      const late = time < newest - SLACK_S;
+      if (late) source.late += 1;
+      waiting.add(late ? newest - SLACK_S : time, arrival);
     }
     if (waiting.next < newest - SLACK_S) yield due(waiting, newest - SLACK_S);
   }

@@ -37,14 +37,14 @@ export class Tally {
     this.tiers = Array.from({ length: tiers }, () => ({ clients: 0, requests: 0, bytes: 0 }));
   }
 
-  add({ client, row, at }: Arrival, { tier, origin }: Routed): void {
+  add({ client, bytes, at }: Arrival, { tier, origin }: Routed): void {
     this.requests += 1;
     this.first = Math.min(this.first, at);
     this.last = Math.max(this.last, at);
     this.origins[origin] = (this.origins[origin] ?? 0) + 1;
     const of = this.tiers[tier] as TierTally;
     of.requests += 1;
-    of.bytes += row.bytes;
+    of.bytes += bytes;
     let c = this.clients.get(client);
     if (c === undefined) this.clients.set(client, (c = this.#newClient(client, tier)));
     c.requests += 1;

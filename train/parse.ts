@@ -36,8 +36,9 @@ const PIECE_BYTES = 1 << 18;
 
 /** The file's bytes, unpacked if they begin as gzip does (RFC 1952 §2.3.1), whatever the file is called. */
 async function open(file: string): Promise<Readable> {
-  const source: Readable =
-    file === '-' ? process.stdin : createReadStream(file, { highWaterMark: PIECE_BYTES });
+  // Not process.stdin, which in a worker thread is another one.
+  const stdin = { fd: 0, autoClose: false };
+  const source = createReadStream(file, { highWaterMark: PIECE_BYTES, ...(file === '-' ? stdin : {}) });
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let head = Buffer.alloc(0);
   let done = false;

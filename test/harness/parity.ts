@@ -6,7 +6,7 @@ import { fromReported, observe, observeEnd, type Added } from '../../scorer/obse
 import type { ReportClient } from '../../scorer/schemas.ts';
 import { addObserved, emptyTrack, windowAt } from '../../scorer/window.ts';
 import { DIMENSIONS } from '../../train/backtest_client.ts';
-import { type BacktestScorer, type Kept, type Told } from '../../train/backtest_scorer.ts';
+import { newKept, type BacktestScorer, type Kept, type Told } from '../../train/backtest_scorer.ts';
 import type { LogRow } from '../../train/line.ts';
 import type { Verdict } from './relay.ts';
 
@@ -31,7 +31,7 @@ export function waiting(lines: readonly LogRow[]): Map<string, Waiting> {
     const key = clientKey(row.client) as string;
     const one = clients.get(key) ?? {
       key,
-      held: [{ key, record: null, until: 0, leasedAt: null }],
+      held: [newKept(key)],
       arrived: [],
       ended: [],
     };
@@ -76,20 +76,20 @@ function taken(one: Waiting, reported: ReportClient): Added[] {
 }
 
 /** What the backtest says to what is told of one client in a second. */
-async function said(
+function said(
   backtest: BacktestScorer,
+  kept: Kept,
   told: Told,
   second: number,
   tiers: readonly string[],
-): Promise<unknown> {
-  const [verdict] = await backtest.report([told], { s: second, ms: 0 });
-  const { key, score, tier, requests_60s } = verdict as NonNullable<typeof verdict>;
-  if (verdict?.lease === undefined) return { ip: key, score, tier: tiers[tier], requests_60s, lease: null };
-  const harmless = await backtest.harmless(told.kept, tier, second);
+): unknown {
+  const { score, tier, requests_60s, ttl_ms } = backtest.report(kept, told, { s: second, ms: 0 });
+  const about = { ip: kept.key, score, tier: tiers[tier], requests_60s };
+  if (ttl_ms === 0) return { ...about, lease: null };
+  const harmless = backtest.harmless(kept, tier);
   const lease: Record<string, number> = { harmless };
-  for (const what of DIMENSIONS)
-    lease[what] = (await backtest.lease(told.kept, tier, second, what, MOST, harmless)).n;
-  return { ip: key, score, tier: tiers[tier], requests_60s, lease };
+  for (const what of DIMENSIONS) lease[what] = backtest.lease(kept, tier, what, MOST, harmless).n;
+  return { ...about, lease };
 }
 
 /** The same of what the scorer said; how long the lease holds goes by milliseconds that nobody knows. */
@@ -99,14 +99,14 @@ const recorded = ({ ip, lease, score, tier, requests_60s }: Verdict): unknown =>
 };
 
 /** Follows one client through a report, and holds what the backtest says against the verdict that it had. */
-export async function follow(
+export function follow(
   backtest: BacktestScorer,
   one: Waiting,
   reported: ReportClient,
   verdict: Verdict,
   seconds: readonly number[],
   tiers: readonly string[],
-): Promise<void> {
+): void {
   const added = taken(one, reported);
   const held: Kept[] = [];
   let differing: unknown;
@@ -115,13 +115,12 @@ export async function follow(
       const kept = structuredClone(before);
       const hits = (reported.hits ?? []).map(([age, n]): [number, number] => [second - age, n]);
       const told = {
-        kept,
         hits,
         added,
         tier: tiers.indexOf(reported.tier ?? ''),
         leased: reported.leased === true,
       };
-      const answer = await said(backtest, told, second, tiers);
+      const answer = said(backtest, kept, told, second, tiers);
       if (!equal(answer, recorded(verdict))) differing = answer;
       else if (!held.some((other) => equal(other, kept))) held.push(kept);
     }

@@ -127,7 +127,7 @@ test('at every verdict the backtest has the window, the score, the tier and the 
     for (const [i, reported] of report.clients.entries()) {
       const verdict = verdicts[i] as Verdict;
       const one = clients.get(clientKey(reported.ip) as string) as Waiting;
-      await follow(backtest, one, reported, verdict, seconds, TIERS);
+      follow(backtest, one, reported, verdict, seconds, TIERS);
       tiers.add(verdict.tier);
       compared += 1;
     }

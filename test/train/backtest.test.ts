@@ -12,6 +12,7 @@ import { Rows } from '../../train/backtest_rows.ts';
 import { arrivals, newSource, type Arrival } from '../../train/backtest_source.ts';
 import { Tally } from '../../train/backtest_tally.ts';
 import type { Judging } from '../../scorer/judge.ts';
+import { looksOf } from '../../scorer/observations.ts';
 import { fakeModel, writeModel } from '../scorer/models.ts';
 
 const LINES = { margin: 0.05, holds: [120, 600] };
@@ -26,30 +27,19 @@ interface Asked {
   seconds?: number;
 }
 let place = 0;
-const request = ({ at, client = '192.0.2.1', status = 200, seconds = 0, ...more }: Asked): Arrival => ({
-  client,
-  place: place++,
-  at: 1000 * (START + at),
-  ends: 1000 * (START + at + seconds),
-  row: {
-    time: START + at,
-    duration: seconds,
-    client,
-    method: more.method ?? 'GET',
-    target: '/a.css',
-    protocol: 'HTTP/1.1',
-    status,
-    bytes: 100,
-    referer: more.referer ?? 'http://site/',
-    userAgent: 'Mozilla/5.0',
-  },
-});
+const request = ({ at, client = '192.0.2.1', status = 200, seconds = 0, ...more }: Asked): Arrival => {
+  const { method = 'GET', referer = 'http://site/' } = more;
+  const asked = { method, target: '/a.css', referer, userAgent: 'Mozilla/5.0' };
+  const [arrived, answered] = looksOf(asked, status);
+  const [time, ends] = [START + at, 1000 * (START + at + seconds)];
+  return { client, place: place++, time, at: 1000 * time, ends, status, bytes: 100, arrived, answered };
+};
 
 async function routes(model: Judging, asked: readonly Asked[]): Promise<[BacktestGateway, Routed[]]> {
   const gateway = new BacktestGateway(model, LINES, 1000);
   const routed: Routed[] = [];
-  for (const one of asked) routed.push(await gateway.arrive(request(one)));
-  await gateway.finish();
+  for (const one of asked) routed.push(gateway.arrive(request(one)));
+  gateway.finish();
   return [gateway, routed];
 }
 const tiersOf = (routed: readonly Routed[]): number[] => routed.map(({ tier }) => tier);

@@ -1,0 +1,57 @@
+/** The thread that reads the logs of a backtest, while the main thread replays what was read. */
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { arrivals, newSource, type Arrival, type Source } from './backtest_source.ts';
+import { Packer, type Packed } from './backtest_wire.ts';
+import { LogError } from './parse.ts';
+
+export interface Order {
+  files: string[];
+}
+/** Arrivals; or the end, with what was counted; or what is wrong with a log. */
+export type Message =
+  | { packed: Packed }
+  | { source: Source }
+  | { error: { code: LogError['code']; file: string; message: string } };
+
+/** Arrivals in a message, at least: a log that overlaps another comes in small pieces. */
+const PIECE = 4096;
+/** Messages that may wait for the main thread, which is slower with some models. */
+const AHEAD = 16;
+
+const port = parentPort as MessagePort;
+let waiting = 0;
+let wake = (): void => undefined;
+port.on('message', () => {
+  waiting -= 1;
+  wake();
+});
+
+async function send(packer: Packer, piece: Arrival[]): Promise<void> {
+  const packed = packer.pack(piece);
+  port.postMessage({ packed } satisfies Message, [packed.numbers.buffer as ArrayBuffer]);
+  waiting += 1;
+  if (waiting >= AHEAD) await new Promise<void>((resolve) => (wake = resolve));
+}
+
+async function read({ files }: Order): Promise<Message> {
+  const packer = new Packer();
+  const source = newSource();
+  let piece: Arrival[] = [];
+  try {
+    for await (const batch of arrivals(files, source)) {
+      for (const arrival of batch) piece.push(arrival);
+      if (piece.length < PIECE) continue;
+      await send(packer, piece);
+      piece = [];
+    }
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    const { code, file, message } = error;
+    return { error: { code, file, message } };
+  }
+  await send(packer, piece);
+  return { source };
+}
+
+port.postMessage(await read(workerData as Order));
+port.close();
