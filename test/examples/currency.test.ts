@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
@@ -52,6 +52,7 @@ test('docker-compose takes its file', { skip: which('docker-compose') === null }
 test('in containers the balancer is rendered for both instances by name, and all log to standard output', () => {
   const { services } = parse(readFileSync(file, 'utf8'), { merge: true }) as Compose;
   const folder = mkdtempSync(join(tmpdir(), 'scoregate-currency-'));
+  mkdirSync(join(folder, 'run'));
   const { status, stderr } = spawnSync(
     process.execPath,
     ['--import', 'tsx', 'launch/render.ts', '--spool', join(folder, 'spool'), '--run', join(folder, 'run')],
