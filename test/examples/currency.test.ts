@@ -28,8 +28,8 @@ test('reais are converted, by each instance in turn', async () => {
 });
 
 test('what balancer and instances log is one stream', async () => {
-  const answer = await example.get('/convert/77');
-  const uri = '"uri":"/convert/77"';
+  const answer = await example.get('/convert/7777');
+  const uri = '"uri":"/convert/7777"';
   await example.launcher.says(uri, 2);
   const found = example.launcher.output.split('\n').filter((line) => line.includes(uri));
   const lines = found.map((line) => JSON.parse(line.slice(line.indexOf('{'))) as Record<string, unknown>);
