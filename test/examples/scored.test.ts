@@ -33,7 +33,9 @@ const example = new Example('scored', 17020);
 const model = join(example.launcher.folder, 'own/model');
 before(async () => {
   cpSync(join(root, 'model'), model, { recursive: true });
-  example.configure({ model });
+  // Verdicts in time, on a busy machine too: without one a request goes to the default tier.
+  const scorer = { listen: `127.0.0.1:${example.at(5000)}`, wait_ms: 1000, timeout_ms: 3000 };
+  example.configure({ model, scorer });
   await example.start();
 });
 after(() => example.end());
@@ -80,12 +82,11 @@ test('a model of one feature, as Keras saved it, takes the place of the other wh
 
 test('then the requests of a minute decide: a flood goes from fast over standard to slow', async () => {
   const all = await tiers('203.0.113.19', 400, () => '/');
-  // Without a verdict within 25 ms the first one goes to the default tier.
-  const order = all.slice(1).filter((tier, i, rest) => i === 0 || tier !== rest[i - 1]);
+  const order = all.filter((tier, i) => i === 0 || tier !== all[i - 1]);
   assert.deepEqual(order, ['fast', 'standard', 'slow']);
 });
 
 test('and a scanner that asks little stays in fast: such a model sees nothing but the count', async () => {
   const all = await tiers('203.0.113.20', 12, scan);
-  assert.deepEqual(new Set(all.slice(1)), new Set(['fast']), all.join(' '));
+  assert.deepEqual(new Set(all), new Set(['fast']), all.join(' '));
 });

@@ -3,6 +3,8 @@ import test, { after } from 'node:test';
 import { Launcher } from './launcher.ts';
 
 const launcher = new Launcher(15400);
+// Long enough for a busy machine: a request that gives up waiting goes to another tier, which has its own entries.
+launcher.configure({ scorer: { listen: '127.0.0.1:15402', wait_ms: 1000, timeout_ms: 3000 } });
 after(() => launcher.end());
 
 async function get(path: string): Promise<{ cache: string | null; body: string }> {
