@@ -13,6 +13,7 @@ import { logDetails } from './nginx_log.ts';
 import type { Place } from './nginx_place.ts';
 import { root } from './paths.ts';
 import type { Config } from './schema.ts';
+import { holdsOf, waitOf } from './tiers.ts';
 
 /** The text of gateway.json. */
 export function gatewayJson(config: Config, place: Place): string {
@@ -24,11 +25,11 @@ export function gatewayJson(config: Config, place: Place): string {
     clients: config.limits.clients,
     newcomers: config.limits.newcomers,
     queue: config.limits.queue,
-    wait_ms: config.scorer.wait_ms,
+    wait_ms: waitOf(config),
     timeout_ms: config.scorer.timeout_ms,
     scorer: scorerEndpoint(config),
     secret_file: place.secret,
-    holds_s: config.hysteresis.hold_s,
+    holds_s: holdsOf(config),
     observations_file: join(root, 'config/observations.json'),
     workers: place.workers,
     pins: pinsNetworks(config),

@@ -47,7 +47,8 @@ function defaultTier(config: Config): Problem[] {
 function holds(config: Config): Problem[] {
   const lines = config.tiers.length - 1;
   const given = config.hysteresis.hold_s.length;
-  if (given === lines) return [];
+  // One tier has no line: what is given, by default too, means nothing (tiers.ts).
+  if (lines === 0 || given === lines) return [];
   const text = `${config.tiers.length} tiers have ${lines} lines between them, but ${given} times are given`;
   const right = `right would be ${JSON.stringify(Array.from({ length: lines }, (_, i) => 120 * 5 ** Math.min(i, 2)))}`;
   return [{ path: ['hysteresis', 'hold_s'], text: `${text}; ${right}` }];

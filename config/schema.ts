@@ -125,11 +125,12 @@ export const configSchema = Type.Object(
     }),
     tiers: Type.Array(tierSchema, {
       default: demoTiers,
-      minItems: 2,
+      minItems: 1,
       maxItems: 8,
       title: 'a list of tiers, best first',
       examples: [demoTiers],
-      description: 'The tiers, best first. A score at or above a line of the model means the next tier down.',
+      description:
+        'The tiers, best first. A score at or above a line of the model means the next tier down. One tier alone is a plain load balancer.',
     }),
     default_tier: Type.String({
       default: 'standard',

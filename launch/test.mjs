@@ -10,8 +10,10 @@ const COMPOSE = 'test/compose/';
 // Clients in real time, for a minute and a half: only when asked for, npm run test:live.
 const LIVE = 'test/live/';
 // They start whole systems: after all others, two at a time, and alone where times are measured.
-const SYSTEMS = ['test/integration/', 'test/launch/', LIVE];
+const SYSTEMS = ['test/integration/', 'test/launch/', 'test/examples/', LIVE];
 const MEASURED = [
+  'test/examples/least_busy',
+  'test/examples/replicas',
   'test/integration/chaos',
   'test/integration/crowd',
   'test/integration/flood',

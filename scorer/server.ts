@@ -7,6 +7,7 @@ import { LogController } from 'fastify';
 import { pino } from 'pino';
 import { ConfigError, readConfig } from '../config/read.ts';
 import type { Config } from '../config/schema.ts';
+import { holdsOf, lineCount } from '../config/tiers.ts';
 import { makeApp } from './app.ts';
 import { Metrics } from './metrics.ts';
 import { ModelError } from './model.ts';
@@ -44,7 +45,7 @@ async function openStore(
   metrics: Metrics,
   log: Log,
 ): Promise<{ store: WindowStore; memory: MemoryStore }> {
-  const holds = config.hysteresis.hold_s;
+  const holds = holdsOf(config);
   const { clients } = config.limits;
   if (config.redis === 'memory') {
     const memory = new MemoryStore({ holds, clients });
@@ -70,7 +71,7 @@ async function main(): Promise<void> {
   const metrics = new Metrics();
   const takeover = await Takeover.start({
     dir: config.model,
-    lines: config.tiers.length - 1,
+    lines: lineCount(config),
     log,
     onTaken: async () => void (await service.bump()),
     onResult: (result) => metrics.takeovers.inc({ result }),
@@ -83,7 +84,7 @@ async function main(): Promise<void> {
     tiers: config.tiers.map((tier) => tier.name),
     defaultTier: config.default_tier,
     margin: config.hysteresis.margin,
-    holds: config.hysteresis.hold_s,
+    holds: holdsOf(config),
     metrics,
     log,
   });

@@ -1,5 +1,6 @@
 /** Logs through one model, or two side by side, on a virtual clock. */
 import type { Config } from '../config/schema.ts';
+import { holdsOf } from '../config/tiers.ts';
 import type { Judging } from '../scorer/judge.ts';
 import { Comparison } from './backtest_compare.ts';
 import { BacktestGateway } from './backtest_gateway.ts';
@@ -33,7 +34,7 @@ const PROGRESS_EVERY = 8192;
 /** @throws LogError when a log cannot be used */
 export async function run({ files, models, config, source, rows, onProgress }: RunOptions): Promise<Ran> {
   const { tiers, hysteresis, limits } = config;
-  const lines = { margin: hysteresis.margin, holds: hysteresis.hold_s };
+  const lines = { margin: hysteresis.margin, holds: holdsOf(config) };
   const runs = models.map((model) => ({
     tally: new Tally(tiers.length),
     gateway: new BacktestGateway(model, lines, limits.clients + limits.newcomers),

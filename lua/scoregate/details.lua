@@ -112,7 +112,10 @@ function M.write()
     local parts = { fields() }
     if settings.headers then
         parts[#parts + 1] = '"request_headers":' .. headers(ngx.req.get_headers(MOST_HEADERS))
-        parts[#parts + 1] = '"response_headers":' .. headers(ngx.resp.get_headers(MOST_HEADERS))
+        local answered = ngx.resp.get_headers(MOST_HEADERS)
+        -- ngx_lua derives it from a flag that nginx has cleared by now: it would say "close" of every connection.
+        answered.connection = nil
+        parts[#parts + 1] = '"response_headers":' .. headers(answered)
     end
     if BYTES > 0 then
         parts[#parts + 1] = '"request_body":' .. beginning(request_body())

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { root } from '../../config/paths.ts';
 import { parseConfig, readConfig } from '../../config/read.ts';
+import { holdsOf, waitOf } from '../../config/tiers.ts';
 import { problems, testBad } from './problems.ts';
 
 test('an empty file is the default configuration', () => {
@@ -24,6 +25,19 @@ test('the configuration that ships is good', () => {
   const config = readConfig(join(root, 'scoregate.yaml'));
   assert.equal(config.demo_backends, true);
   assert.deepEqual(config.headers, { tier: true, score: true });
+});
+
+test('one tier is enough: a plain load balancer, where nobody waits for a verdict', () => {
+  const config = parseConfig(
+    'tiers:\n- { name: nodes, backends: ["127.0.0.1:1"] }\ndefault_tier: nodes',
+    'x.yaml',
+  );
+  assert.deepEqual([holdsOf(config), waitOf(config)], [[], 0]);
+  const two = parseConfig(
+    'tiers:\n- { name: a, backends: ["127.0.0.1:1"] }\n- { name: standard, backends: ["127.0.0.1:2"] }\nhysteresis: { hold_s: [9] }',
+    'x.yaml',
+  );
+  assert.deepEqual([holdsOf(two), waitOf(two)], [[9], 25]);
 });
 
 test('options are laid over the file, and lists in them replace lists', () => {
@@ -162,11 +176,7 @@ testBad([
     `${three}  - { name: a, backends: ["127.0.0.1:3"] }\ndefault_tier: b`,
     /^x\.yaml:4: tiers\[2\]\.name: the name "a" is taken by tiers\[0\]/,
   ],
-  [
-    'one tier',
-    'tiers:\n- { name: standard, backends: ["a:1"] }',
-    /^x\.yaml:1: tiers: it has 1 of the at least 2 entries/,
-  ],
+  ['no tier', 'tiers: []', /^x\.yaml:1: tiers: it has 0 of the at least 1 entries/],
   [
     'a tier without backends',
     'tiers:\n- { name: a, backends: [] }\n- { name: standard, backends: ["b:1"] }',

@@ -92,6 +92,11 @@ test('with details it has the same fields, the headers with masked values, and t
     [answered['x-two'], answered['set-cookie'], answered['content-type']],
     ['a, b', '***', 'text/plain'],
   );
+  assert.equal(
+    answered['connection'],
+    undefined,
+    'what nginx says of it in the log phase is not what it sent',
+  );
   assert.doesNotMatch(text, /secret/);
   assert.deepEqual(
     [found['request_body'], found['response_body']],

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { alive, Launcher } from './launcher.ts';
+import { Launcher } from './launcher.ts';
 
 const launcher = new Launcher(15400);
+// Long enough for a busy machine: a request that gives up waiting goes to another tier, which has its own entries.
+launcher.configure({ scorer: { listen: '127.0.0.1:15402', wait_ms: 1000, timeout_ms: 3000 } });
 after(() => launcher.end());
 
 async function get(path: string): Promise<{ cache: string | null; body: string }> {
@@ -19,18 +20,8 @@ test('entries of --cache-ttl survive that every process of the gateway is killed
     before.map(({ cache }) => cache),
     ['MISS', 'HIT'],
   );
-  const all = launcher.processes();
-  assert.ok(all.length > 5);
-  for (const pid of [launcher.child?.pid ?? 0, ...all.map(([pid]) => pid)]) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // it went with its parent
-    }
-  }
-  assert.equal(await launcher.exit(), 'SIGKILL');
-  for (const ends = Date.now() + 5000; alive(all).length > 0 && Date.now() < ends;) await sleep(50);
-  assert.deepEqual(alive(all), []);
+  assert.ok(launcher.processes().length > 5);
+  await launcher.killAll();
 
   launcher.start('--cache-ttl', '600');
   await launcher.says('Scoregate is ready');

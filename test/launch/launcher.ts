@@ -102,6 +102,22 @@ export class Launcher {
     return found[0];
   }
 
+  /** Kills all of it at once, the launcher too, and waits until nothing of it is left. */
+  async killAll(): Promise<void> {
+    const below = this.processes();
+    for (const pid of [this.child?.pid, ...below.map(([one]) => one)]) {
+      try {
+        if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      } catch {
+        // it went with its parent
+      }
+    }
+    await this.exit();
+    for (const ends = Date.now() + 5000; alive(below).length > 0; await sleep(50)) {
+      if (Date.now() > ends) throw new Error(`still there: ${JSON.stringify(alive(below))}`);
+    }
+  }
+
   async end(): Promise<void> {
     this.child?.kill('SIGTERM');
     await this.exit().catch(() => this.child?.kill('SIGKILL'));

@@ -1,0 +1,16 @@
+/**
+ * What follows from the number of tiers. One tier alone is a plain load balancer: clients are counted and scored all
+ * the same, for the log and for those who look, but no score leads anywhere, so no request waits for one.
+ */
+import type { Config } from './schema.ts';
+
+/** Lines between the tiers. */
+export const lineCount = ({ tiers }: Pick<Config, 'tiers'>): number => tiers.length - 1;
+
+/** Seconds for which each line holds a client; none where there is no line, whatever the file says. */
+export const holdsOf = (config: Pick<Config, 'tiers' | 'hysteresis'>): number[] =>
+  config.hysteresis.hold_s.slice(0, lineCount(config));
+
+/** The longest that a request waits for a verdict, milliseconds. */
+export const waitOf = (config: Pick<Config, 'tiers' | 'scorer'>): number =>
+  lineCount(config) === 0 ? 0 : config.scorer.wait_ms;
