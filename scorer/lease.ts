@@ -93,16 +93,19 @@ export function worseQuestions(
   ];
 }
 
-/** What a client would look like with one more request that shows a sign, for each: SIGNS.length rows from `at` on. */
-export function signRows(sums: Sums, names: readonly string[], rows: Float64Array, at: number): void {
-  const shown = signsIn(sums);
-  SIGNS.forEach((_, s) => {
-    plusSigns(sums, 1, scratch, shown | (1 << s));
-    featuresOf(scratch, names, rows, at + s * names.length);
-  });
+/** What a client would look like with one more request that shows a sign that it has not shown yet: a row at `at`. */
+export function signRow(
+  sums: Sums,
+  sign: number,
+  names: readonly string[],
+  rows: Float64Array,
+  at: number,
+): void {
+  plusSigns(sums, 1, scratch, signsIn(sums) | (1 << sign));
+  featuresOf(scratch, names, rows, at);
 }
 
-/** The signs in the window, then with one new one more each time, the least of them first. @param scores of signRows() */
+/** The signs in the window, then with one new one more each time, the least of them first. @param scores of signRow(), by sign */
 export function signSets(sums: Sums, scores: Float64Array): number[] {
   const shown = signsIn(sums);
   const of = (s: number): number => scores[s] as number;
@@ -122,7 +125,9 @@ export function setsQuestion({ sums, line }: Below, names: readonly string[], se
 async function harmlessOf(model: Scores, clients: readonly Below[]): Promise<number[]> {
   const width = model.features.length;
   const rows = new Float64Array(clients.length * SIGNS.length * width);
-  clients.forEach(({ sums }, k) => signRows(sums, model.features, rows, k * SIGNS.length * width));
+  clients.forEach(({ sums }, k) =>
+    SIGNS.forEach((_, s) => signRow(sums, s, model.features, rows, (k * SIGNS.length + s) * width)),
+  );
   const scores = await model.score(rows, clients.length * SIGNS.length);
   const of = (k: number): Float64Array => scores.subarray(k * SIGNS.length, (k + 1) * SIGNS.length);
   const sets = clients.map(({ sums }, k) => signSets(sums, of(k)));

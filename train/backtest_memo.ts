@@ -3,11 +3,11 @@
  * hundredth). One place a row, by its hash; whoever comes later takes it over, so the memory is bounded.
  */
 import type { Judging } from '../scorer/judge.ts';
-import { signRows, signSets, setsQuestion, type Below } from '../scorer/lease.ts';
+import { signRow, signSets, setsQuestion, type Below } from '../scorer/lease.ts';
 import { featuresOf } from '../scorer/features.ts';
 import { SIGNS } from '../scorer/observations.ts';
 import type { Question } from '../scorer/search.ts';
-import { WIDTH, type Sums } from '../scorer/sums.ts';
+import { WIDTH, signsIn, type Sums } from '../scorer/sums.ts';
 
 const PLACES = 1 << 15;
 
@@ -53,13 +53,12 @@ export class Scores {
   readonly #score: Judging['score'];
   readonly #memo: Memo;
   readonly #known = new Float64Array(PLACES);
-  readonly #signRows: Float64Array;
+  readonly #signScores = new Float64Array(SIGNS.length);
 
   constructor({ features, score }: Judging) {
     this.features = features;
     this.#score = score;
     this.#memo = new Memo(features.length);
-    this.#signRows = new Float64Array(SIGNS.length * features.length);
   }
 
   /** The score of a window. */
@@ -87,21 +86,26 @@ export class Scores {
 
   /** The signs that do not end the lease of a client. */
   harmless(below: Below): number {
-    signRows(below.sums, this.features, this.#signRows, 0);
-    const sets = signSets(below.sums, this.#compute(this.#signRows, SIGNS.length));
+    const shown = signsIn(below.sums);
+    for (let s = 0; s < SIGNS.length; s++) {
+      if ((shown & (1 << s)) !== 0) continue;
+      signRow(below.sums, s, this.features, this.#memo.row, 0);
+      this.#signScores[s] = this.#remembered();
+    }
+    const sets = signSets(below.sums, this.#signScores);
     return sets[this.last(setsQuestion(below, this.features, sets))] as number;
   }
 
   #remembered(): number {
     const found = this.#memo.find();
     if (found >= 0) return this.#known[found] as number;
-    return (this.#known[~found] = this.#compute(this.#memo.row, 1)[0] as number);
+    return (this.#known[~found] = this.#compute());
   }
 
-  #compute(rows: Float64Array, n: number): Float64Array {
-    const scores = this.#score(rows, n);
+  #compute(): number {
+    const scores = this.#score(this.#memo.row, 1);
     if (scores instanceof Promise) throw new Error('a backtest needs a model that answers at once');
-    return scores;
+    return scores[0] as number;
   }
 }
 
