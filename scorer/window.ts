@@ -91,11 +91,14 @@ export function copyFrom({ hits, buckets }: Track, second: number): Track {
 }
 
 /** Drops what no window from `now` on can see, in place. */
-export function prune(track: Track, now: number): void {
-  const stale = track.hits.findIndex(([second]) => second > now - WINDOW_S);
-  if (stale !== 0) track.hits.splice(0, stale < 0 ? track.hits.length : stale);
-  const old = track.buckets.findIndex((bucket) => bucket.id >= firstBucket(now));
-  if (old !== 0) track.buckets.splice(0, old < 0 ? track.buckets.length : old);
+export function prune({ hits, buckets }: Track, now: number): void {
+  let stale = 0;
+  while (stale < hits.length && (hits[stale] as [number, number])[0] <= now - WINDOW_S) stale++;
+  if (stale > 0) hits.splice(0, stale);
+  const first = firstBucket(now);
+  let old = 0;
+  while (old < buckets.length && (buckets[old] as Bucket).id < first) old++;
+  if (old > 0) buckets.splice(0, old);
 }
 
 /**

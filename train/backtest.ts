@@ -5,6 +5,7 @@ import { ConfigError, readConfig } from '../config/read.ts';
 import { ModelError, type Model } from '../scorer/model.ts';
 import { loadFitting } from '../scorer/takeover.ts';
 import { backtestOptions, USAGE, UsageError, type BacktestOptions } from './backtest_options.ts';
+import { Reader } from './backtest_read.ts';
 import { compared, ending, outcome, read } from './backtest_report.ts';
 import { Rows } from './backtest_rows.ts';
 import { run } from './backtest_run.ts';
@@ -30,7 +31,7 @@ const titleOf = (dir: string, { version, features, thresholds }: Model): string 
   `model ${dir}, version ${version}: ${features.length} feature${features.length === 1 ? '' : 's'}, ` +
   `lines at ${thresholds.join(', ')}`;
 
-async function backtest(options: BacktestOptions): Promise<void> {
+async function backtest(options: BacktestOptions, reader: Reader): Promise<void> {
   const config = readConfig(configFile(options.config));
   const names = config.tiers.map(({ name }) => name);
   const dirs = [options.model ?? configuredPath(config.model, runFolder())];
@@ -41,7 +42,7 @@ async function backtest(options: BacktestOptions): Promise<void> {
   const rows = options.out === undefined ? undefined : new Rows(options.out, names);
   const started = performance.now();
   const onProgress = progress(started);
-  const { runs, comparison } = await run({ files: options.logs, models, config, source, rows, onProgress });
+  const { runs, comparison } = await run({ reader, models, config, source, rows, onProgress });
   const seconds = (performance.now() - started) / 1000;
   rows?.close();
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
@@ -58,8 +59,10 @@ async function backtest(options: BacktestOptions): Promise<void> {
 
 try {
   const options = backtestOptions(process.argv.slice(2));
-  if (options) await backtest(options);
-  else say(USAGE);
+  if (options) {
+    const reader = new Reader(options.logs);
+    await backtest(options, reader).finally(() => reader.close());
+  } else say(USAGE);
 } catch (error) {
   const usage = error instanceof UsageError;
   const known = usage || [LogError, ModelError, ConfigError].some((kind) => error instanceof kind);

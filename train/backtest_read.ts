@@ -11,17 +11,28 @@ const MODULE = new URL('./backtest_reader.ts', import.meta.url).href;
 /** What lives no longer than a piece of a log should not be moved. */
 const YOUNG_MB = 64;
 
-/**
- * @param source what is counted: true at the end
- * @throws LogError when a file cannot be read or none of its lines fits
- */
-export async function* arrivalsOf(files: readonly string[], source: Source): AsyncGenerator<Arrival[]> {
-  const order: Order & { module: string } = { module: MODULE, files: [...files] };
-  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
-  const worker = new Worker(WORKER, { workerData: order, resourceLimits });
-  const unpacker = new Unpacker();
-  try {
-    for await (const [message] of on(worker, 'message') as AsyncIterable<[Message]>) {
+/** Messages that may wait for the main thread, which is slower with some models. */
+const AHEAD = 16;
+
+/** The thread. It is ready when the models are, but reads only when it is asked. */
+export class Reader {
+  readonly #worker: Worker;
+
+  constructor(files: readonly string[]) {
+    const order: Order & { module: string } = { module: MODULE, files: [...files] };
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+    this.#worker = new Worker(WORKER, { workerData: order, resourceLimits });
+  }
+
+  /**
+   * @param source what is counted: true at the end
+   * @throws LogError when a file cannot be read or none of its lines fits
+   */
+  async *arrivals(source: Source): AsyncGenerator<Arrival[]> {
+    const unpacker = new Unpacker();
+    const messages = on(this.#worker, 'message') as AsyncIterable<[Message]>;
+    for (let i = 0; i < AHEAD; i++) this.#worker.postMessage(null);
+    for await (const [message] of messages) {
       if ('error' in message) {
         const { code, file, message: text } = message.error;
         throw new LogError(code, file, text);
@@ -30,10 +41,12 @@ export async function* arrivalsOf(files: readonly string[], source: Source): Asy
         Object.assign(source, message.source);
         return;
       }
-      worker.postMessage(null);
+      this.#worker.postMessage(null);
       yield unpacker.unpack(message.packed);
     }
-  } finally {
-    await worker.terminate();
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
   }
 }

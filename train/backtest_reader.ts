@@ -15,28 +15,30 @@ export type Message =
 
 /** Arrivals in a message, at least: a log that overlaps another comes in small pieces. */
 const PIECE = 4096;
-/** Messages that may wait for the main thread, which is slower with some models. */
-const AHEAD = 16;
-
 const port = parentPort as MessagePort;
-let waiting = 0;
+/** Messages that the main thread has asked for. */
+let asked = 0;
 let wake = (): void => undefined;
 port.on('message', () => {
-  waiting -= 1;
+  asked += 1;
   wake();
 });
+async function turn(): Promise<void> {
+  if (asked === 0) await new Promise<void>((resolve) => (wake = resolve));
+  asked -= 1;
+}
 
 async function send(packer: Packer, piece: Arrival[]): Promise<void> {
+  await turn();
   const packed = packer.pack(piece);
   port.postMessage({ packed } satisfies Message, [packed.numbers.buffer as ArrayBuffer]);
-  waiting += 1;
-  if (waiting >= AHEAD) await new Promise<void>((resolve) => (wake = resolve));
 }
 
 async function read({ files }: Order): Promise<Message> {
   const packer = new Packer();
   const source = newSource();
   let piece: Arrival[] = [];
+  await turn();
   try {
     for await (const batch of arrivals(files, source)) {
       for (const arrival of batch) piece.push(arrival);

@@ -5,7 +5,7 @@ import type { Judging } from '../scorer/judge.ts';
 import { Comparison } from './backtest_compare.ts';
 import { BacktestGateway } from './backtest_gateway.ts';
 import type { Rows } from './backtest_rows.ts';
-import { arrivalsOf } from './backtest_read.ts';
+import type { Reader } from './backtest_read.ts';
 import type { Source } from './backtest_source.ts';
 import { Tally } from './backtest_tally.ts';
 
@@ -18,7 +18,7 @@ export interface Ran {
   comparison: Comparison | null;
 }
 export interface RunOptions {
-  files: readonly string[];
+  reader: Reader;
   /** One, or two to compare. */
   models: readonly Judging[];
   config: Pick<Config, 'tiers' | 'hysteresis' | 'limits'>;
@@ -32,7 +32,7 @@ export interface RunOptions {
 const PROGRESS_EVERY = 8192;
 
 /** @throws LogError when a log cannot be used */
-export async function run({ files, models, config, source, rows, onProgress }: RunOptions): Promise<Ran> {
+export async function run({ reader, models, config, source, rows, onProgress }: RunOptions): Promise<Ran> {
   const { tiers, hysteresis, limits } = config;
   const lines = { margin: hysteresis.margin, holds: holdsOf(config) };
   const runs = models.map((model) => ({
@@ -41,7 +41,7 @@ export async function run({ files, models, config, source, rows, onProgress }: R
   }));
   const [one, other] = runs as [Run, Run?];
   const comparison = other === undefined ? null : new Comparison(tiers.length);
-  for await (const batch of arrivalsOf(files, source)) {
+  for await (const batch of reader.arrivals(source)) {
     for (const arrival of batch) {
       const routed = one.gateway.arrive(arrival);
       one.tally.add(arrival, routed);
