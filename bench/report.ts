@@ -26,6 +26,8 @@ interface Verdict {
 interface Held {
   tier: string;
   hits: number;
+  /** Hits that are left of it. */
+  left: number;
   until: number;
 }
 const BEST = 'fast';
@@ -39,13 +41,14 @@ export class Leases {
   readonly #held = new Map<string, Held>();
 
   /** What a gateway says of a client that it knows: its tier, and whether its lease holds. */
-  of(client: ReportedClient): { tier?: string; leased?: true } {
+  of(client: ReportedClient): { tier?: string; leased?: number } {
     const held = this.#held.get(client.ip);
     if (held === undefined) return {};
     held.hits -= hitsOf(client);
+    held.left -= hitsOf(client);
     return {
       ...(held.tier === BEST ? {} : { tier: held.tier }),
-      ...(held.hits > 0 && Date.now() < held.until ? { leased: true } : {}),
+      ...(held.hits > 0 && Date.now() < held.until ? { leased: held.left } : {}),
     };
   }
 
@@ -53,7 +56,8 @@ export class Leases {
     for (const { ip, tier, lease } of verdicts) {
       if (lease === undefined) continue;
       this.granted += 1;
-      this.#held.set(ip, { tier, hits: 0.75 * lease.hits, until: Date.now() + lease.ttl_ms });
+      const [hits, until] = [0.75 * lease.hits, Date.now() + lease.ttl_ms];
+      this.#held.set(ip, { tier, hits, left: lease.hits, until });
     }
   }
 }

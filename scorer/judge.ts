@@ -6,7 +6,7 @@ import { search, type Question } from './search.ts';
 import { emptyRecord, type ClientRecord } from './store/record.ts';
 import type { Held, Moment, Standing } from './store/store.ts';
 import { decay, improvesIn, nextTier, releaseLine, restored, tierOf, type Lines } from './tier.ts';
-import { HITS, sumsAt, type Sums } from './sums.ts';
+import { HITS, WIDTH, plusHits, sumsAt, type Sums } from './sums.ts';
 
 export type Judging = Pick<Model, 'features' | 'thresholds' | 'monotone' | 'score'>;
 
@@ -18,8 +18,8 @@ export interface Subject {
   reported: number;
   /** Tier index that somebody has pinned, -1 if none has. */
   pin: number;
-  /** Whether the gateway has a lease that holds: it needs no other unless something else changes. */
-  leased: boolean;
+  /** Hits that are left of the lease that its gateways have, -1 if none holds: it is kept while that is true. */
+  leased: number;
 }
 
 export interface Verdict {
@@ -116,12 +116,28 @@ async function settle(model: Judging, cases: readonly Case[], lines: Lines, now:
 const isHeld = ({ score, after }: Case, { thresholds }: Lines): boolean =>
   after.tier > tierOf(score, thresholds);
 
-/** Whether all is as the gateway has it, so that the lease that it has holds on. */
+/** Whether all is as the gateway has it. */
 const unchanged = (one: Case, lines: Lines): boolean =>
-  one.subject.leased &&
+  one.subject.leased >= 0 &&
   one.subject.pin < 0 &&
   one.after.tier === Math.max(0, one.subject.reported) &&
   !isHeld(one, lines);
+
+const scratch = new Float64Array(WIDTH);
+
+/** Those whose lease holds on: nothing has changed, and the hits that are left of it still do not reach the line. */
+async function keeping(model: Judging, cases: readonly Case[], lines: Lines): Promise<Set<Case>> {
+  const same = cases.filter((one) => unchanged(one, lines));
+  const width = model.features.length;
+  const rows = new Float64Array(same.length * width);
+  same.forEach(({ subject, sums }, i) => {
+    featuresOf(plusHits(sums, subject.leased, scratch), model.features, rows, i * width);
+  });
+  const scores = same.length === 0 ? rows : await model.score(rows, same.length);
+  return new Set(
+    same.filter(({ after }, i) => (scores[i] as number) < (lines.thresholds[after.tier] ?? Infinity)),
+  );
+}
 
 /** A lease for everybody who needs one. */
 async function grant(
@@ -130,8 +146,9 @@ async function grant(
   lines: Lines,
   now: Moment,
 ): Promise<(Lease | undefined)[]> {
+  const kept = await keeping(model, cases, lines);
   const granted = cases.map((one): Lease | undefined => {
-    if (unchanged(one, lines)) return undefined;
+    if (kept.has(one)) return undefined;
     const { subject, after } = one;
     const most = model.monotone ? longest() : shortest();
     return subject.pin >= 0 ? longest() : { ...most, ttl_ms: clampTtl(improvesIn(after, lines, now)) };

@@ -1,5 +1,6 @@
 /** What goes over the wire, and the types of it. Fields that are not listed are errors. */
 import { Type, type Static, type TSchema } from 'typebox';
+import { MOST } from './lease.ts';
 import { OBSERVATIONS } from './observations.ts';
 
 const closed = { additionalProperties: false };
@@ -29,8 +30,8 @@ const Client = Type.Object(
   {
     ip: Address,
     tier: Type.Optional(TierName),
-    /** Its lease holds: another one is needed only with another tier, or another origin. */
-    leased: Type.Optional(Type.Literal(true)),
+    /** Its lease holds for so many more hits: it needs another one only if that is no longer true. */
+    leased: Type.Optional(Type.Integer({ minimum: 0, maximum: MOST })),
     hits: Type.Optional(Hits),
     ...optional(observed),
   },
@@ -55,7 +56,7 @@ export const Report = Type.Object(
 export interface ReportClient {
   ip: string;
   tier?: string;
-  leased?: true;
+  leased?: number;
   hits?: [number, number][];
   [observation: string]: unknown;
 }
@@ -79,7 +80,7 @@ const Verdict = Type.Object({
   score: Type.Number(),
   tier: Type.String(),
   requests_60s: Type.Integer(),
-  /** Absent where the client was `leased` and nothing has changed: the lease that it has holds on. */
+  /** Absent where the client was `leased` and that is still true: the lease that it has holds on. */
   lease: Type.Optional(Lease),
   origin: Type.Optional(Type.String()),
 });

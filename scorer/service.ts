@@ -176,7 +176,8 @@ export class Service {
       // A gateway that still runs with other tiers may name one that we do not know: then it holds none.
       reported: this.#tierIndex.get(reported?.tier ?? '') ?? -1,
       pin: pin === undefined ? -1 : (this.#tierIndex.get(pin) ?? -1),
-      leased: reported?.leased === true,
+      // Each of the gateways may have as much left.
+      leased: reported?.leased === undefined ? -1 : reported.leased * this.gateways,
     };
   }
 

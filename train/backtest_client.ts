@@ -119,7 +119,8 @@ export function grant(c: Client, { tier, score, held, ttl_ms }: Said, now: numbe
 }
 
 /** Goes on with the lease that it has: only the score is another. */
-export function renew(c: Client, { score }: Said): void {
+export function renew(c: Client, { score }: Said, now: number): void {
   c.score = score;
   c.held = false;
+  c.verdictAt = now;
 }

@@ -4,6 +4,7 @@
  * burst asks each by itself.
  */
 import type { Judging } from '../scorer/judge.ts';
+import { MOST } from '../scorer/lease.ts';
 import { withBytes } from '../scorer/observations.ts';
 import type { Moment } from '../scorer/store/store.ts';
 import type { Lines } from '../scorer/tier.ts';
@@ -161,10 +162,7 @@ export class BacktestGateway {
   #reportOne(c: Client, now: number, moment: Moment): void {
     const { holds } = this.#scorer.lines;
     const young = c.tier > 0 && now - c.verdictAt < 1000 * (holds[c.tier - 1] ?? 0);
-    const leased =
-      (c.tier === 0 || young) &&
-      client.state(c, c.hits, now) === client.HOLDS &&
-      !client.nearlySpent(c, c.hits);
+    const leased = c.tier === 0 || young ? this.#left(c, now) : -1;
     const told = { hits: c.newHits, added: c.newAdded, tier: young ? c.tier : -1, leased };
     if (c.dirtyAt >= 0) this.#dirtyCount -= 1;
     c.newHits = [];
@@ -172,7 +170,17 @@ export class BacktestGateway {
     c.dirtyAt = -1;
     const said = this.#scorer.report(c.kept, told, moment);
     if (said.ttl_ms > 0) client.grant(c, said, now);
-    else client.renew(c, said);
+    else client.renew(c, said, now);
+  }
+
+  /** The hits that are left of a lease that holds and is not nearly spent, -1 without one. */
+  #left(c: Client, now: number): number {
+    if (client.state(c, c.hits, now) !== client.HOLDS || client.nearlySpent(c, c.hits)) return -1;
+    if (!c.exact.hits) {
+      c.lease.hits = this.#scorer.lease(c.kept, c.tier, 'hits', MOST, 0).n;
+      c.exact.hits = true;
+    }
+    return client.nearlySpent(c, c.hits) ? -1 : c.taken.hits + c.lease.hits - c.hits;
   }
 
   /** A sign that the lease does not call harmless ends it. */

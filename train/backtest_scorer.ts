@@ -54,8 +54,8 @@ export interface Told {
   added: readonly Added[];
   /** Tier index that the gateway holds, -1 if it says none. */
   tier: number;
-  /** Whether its lease holds. */
-  leased: boolean;
+  /** Hits that are left of a lease that holds, -1 without one. */
+  leased: number;
 }
 /** A verdict. */
 export interface Said {
@@ -99,7 +99,7 @@ export class BacktestScorer {
     const tier = nextTier(score, standing, this.lines, now.s);
     this.#hold(kept, record, standing, tier, score, now.s);
     const held = tier > tierOf(score, this.lines.thresholds);
-    const same = told.leased && tier === Math.max(0, told.tier) && !held;
+    const same = tier === Math.max(0, told.tier) && !held && this.#holdsOn(sums, tier, told.leased);
     const ttl_ms = same ? 0 : this.#grant(kept, record, tier, sums, now);
     const rounded = Math.round(score * 1e6) / 1e6;
     return { score: rounded, tier, requests_60s: sums[HITS] as number, held, ttl_ms };
@@ -169,6 +169,14 @@ export class BacktestScorer {
     if (ttl_ms === TTL_MS || kept.open === 0) return ttl_ms;
     this.#close(kept, record);
     return clampTtl(improvesIn(record, this.lines, now));
+  }
+
+  /** Whether the hits that are left of a lease still do not reach the line. */
+  #holdsOn(sums: Sums, tier: number, left: number): boolean {
+    const line = this.lines.thresholds[tier];
+    if (left < 0 || line === undefined) return left >= 0;
+    const question = hitsQuestion({ sums, line, ttl_ms: 1 }, this.#scores.features);
+    return this.#scores.at(question, left) < line;
   }
 
   #lease(kept: Kept, tier: number): Lease {

@@ -9,7 +9,7 @@ local ceil, floor, max = math.ceil, math.floor, math.max
 local NO_TIER = clients.NO_TIER
 local SPREAD_MS = 2000
 
-local M = { HOLDS = 0, ENDED = 1, USED_UP = 2, NONE = 3 }
+local M = { HOLDS = 0, ENDED = 1, USED_UP = 2, NONE = 3, MOST = 1024 }
 
 --- What the lease of record `c` is for its request number `ordinal` at `now` (ms): HOLDS, ENDED (by
 -- time), USED_UP (by hits, errors or signs) or NONE (no verdict yet).
@@ -83,12 +83,17 @@ function M.grant(c, taken, verdict, tier, generation, now)
     c.refresh_until = 0
 end
 
---- Lets record `c` go on with the lease that it has: nothing but its score is new.
-function M.go_on(c, verdict)
-    if c.tier ~= NO_TIER then
-        c.score, c.held = verdict.score, 0
-    end
+--- Lets record `c` go on with the lease that it has: its tier is what it was when the report, `taken`, was.
+function M.go_on(c, taken, verdict, tier, now)
     c.refresh_until = 0
+    if c.tier ~= taken.tier or c.pinned == 1 then
+        return -- something else has been said of it since
+    end
+    if tier ~= c.tier then
+        c.until_ms = 0 -- and it should have had a lease: ask again
+        return
+    end
+    c.score, c.held, c.verdict_at = verdict.score, 0, now
 end
 
 --- Drops the verdict of record `c`: its next request asks like a first one.
@@ -100,8 +105,9 @@ end
 function M.pin(c, tier)
     c.tier, c.pinned, c.held = tier, 1, 0
     c.until_ms = 0
-    c.hits_end = c.hits + 1024
-    c.errors_end, c.signs_end = c.errors + 1024, c.signs + 1024
+    c.hits_end = c.hits + M.MOST
+    c.errors_end, c.signs_end = c.errors + M.MOST, c.signs + M.MOST
+    c.harmless = 0x7fffffff
 end
 
 return M

@@ -9,6 +9,7 @@ local clock = require "scoregate.clock"
 local ffi = require "ffi"
 local key = require "scoregate.key"
 local observations = require "scoregate.observations"
+local sender = require "scoregate.sender"
 local variable = require "scoregate.variable"
 
 local max, ceil = math.max, math.ceil
@@ -110,7 +111,7 @@ end
 local function unless_refused(log)
     return function()
         if (ngx.var.limit_retry_after or "") ~= "" then
-            return
+            return sender.left and sender.leave_more()
         end
         local epoch = tonumber(ngx.var.limit_counted)
         if epoch then

@@ -21,8 +21,8 @@ local LOOK_PAST = 64
 
 local M = {}
 
---- A new, empty batch: `n` clients, `taken[k]` (0-based) the copies of their records, `slot[k]`, and whether its
--- lease holds, `leased[k]`.
+--- A new, empty batch: `n` clients, `taken[k]` (0-based) the copies of their records, `slot[k]`, and the hits
+-- that are left of a lease that holds, `leased[k]`.
 function M.batch()
     return { n = 0, slot = {}, leased = {}, taken = ffi.new("scoregate_client[?]", asks.BATCH) }
 end
@@ -33,10 +33,10 @@ local function tells_tier(c, now)
     return c.tier > 0 and c.pinned == 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000
 end
 
--- Whether the client needs another lease only if its tier is another by now.
-local function is_leased(c, now)
-    return lease.state(c, c.hits, now) == lease.HOLDS and not lease.nearly_spent(c, c.hits)
-        and (c.tier == 0 and c.pinned == 0 or tells_tier(c, now))
+-- The hits that are left of a lease that holds and is not nearly spent; false without one.
+local function left(c, now)
+    return lease.state(c, c.hits, now) == lease.HOLDS and not lease.nearly_spent(c, c.hits) and c.pinned == 0
+        and min(c.hits_end - c.hits, lease.MOST)
 end
 
 local function add(batch, i, now)
@@ -44,7 +44,7 @@ local function add(batch, i, now)
     if c.family == 0 then
         return -- forgotten meanwhile
     end
-    batch.leased[batch.n] = is_leased(c, now)
+    batch.leased[batch.n] = left(c, now)
     clients.take(c, batch.taken[batch.n])
     asks.begin(c, now)
     batch.slot[batch.n] = i
@@ -165,11 +165,12 @@ local function put_client(c, leased, now)
     body:put('{"ip":"')
     key.put(body, c.family, c.a, c.b)
     body:put('"')
-    if c.tier ~= NO_TIER and tells_tier(c, now) then
+    local tells = c.tier ~= NO_TIER and tells_tier(c, now)
+    if tells then
         body:put(',"tier":"', settings.tiers[c.tier + 1], '"')
     end
-    if leased then
-        body:put(',"leased":true')
+    if leased and (tells or c.tier == 0) then
+        body:put(',"leased":', tobit(leased))
     end
     put_hits(c, floor(now / 1000))
     put_observations(c)

@@ -1,6 +1,7 @@
 -- The scorer's answer, checked and applied to the clients that the report was about.
 
 local cjson = require "cjson.safe"
+local asks = require "scoregate.asks"
 local clients = require "scoregate.clients"
 local key = require "scoregate.key"
 local lease = require "scoregate.lease"
@@ -13,12 +14,16 @@ local CHUNK = 64 -- verdicts applied under one hold of the lock
 local M = {}
 
 local function whole(n)
-    return type(n) == "number" and n >= 0 and n < 2 ^ 53
+    return type(n) == "number" and n >= 0 and n < 2 ^ 53 and n % 1 == 0
+end
+
+local function between(n, least, most)
+    return whole(n) and n >= least and n <= most
 end
 
 local function is_lease(l)
-    return type(l) == "table" and whole(l.hits) and whole(l.errors) and whole(l.signs) and whole(l.harmless)
-        and whole(l.ttl_ms)
+    return type(l) == "table" and between(l.hits, 0, lease.MOST) and between(l.errors, 1, lease.MOST)
+        and between(l.signs, 1, lease.MOST) and between(l.harmless, 0, 2 ^ 31 - 1) and between(l.ttl_ms, 1, 60000)
 end
 
 local function is_verdict(v, leased)
@@ -35,8 +40,8 @@ function M.read(text, batch)
         return nil, "could not read the scorer's answer: " .. (err or "not an object")
     end
     local verdicts = answer.verdicts
-    if type(verdicts) ~= "table" or #verdicts ~= n or not whole(answer.generation)
-        or not whole(answer.gateways) or type(answer.changes) ~= "table" then
+    if type(verdicts) ~= "table" or #verdicts ~= n or not between(answer.generation, 0, 2 ^ 32 - 1)
+        or not between(answer.gateways, 0, 2 ^ 31) or type(answer.changes) ~= "table" then
         return nil, "could not use the scorer's answer: a field is missing or of a wrong kind"
     end
     for i = 1, n do
@@ -87,13 +92,20 @@ local function grant(batch, k, verdict, generation, now)
     local i = batch.slot[k]
     local c = clients.slots[i]
     -- the slot may have been given to another client since
-    if c.family ~= taken.family or c.a ~= taken.a or c.b ~= taken.b then
+    if c.family ~= taken.family or c.a ~= taken.a or c.b ~= taken.b or c.hits < taken.hits then
         return
     end
-    if not verdict.lease then
-        lease.go_on(c, verdict)
-    else
-        lease.grant(c, taken, verdict, settings.tier_index[verdict.tier], generation, now)
+    local tier = settings.tier_index[verdict.tier]
+    if verdict.lease then
+        return lease.grant(c, taken, verdict, tier, generation, now)
+    end
+    lease.go_on(c, taken, verdict, tier, now)
+    -- Whoever found the lease used up while the report was under way has left it at that.
+    local state = lease.state(c, c.hits, now)
+    if state == lease.USED_UP then
+        asks.ask(asks.USED_UP, i, c, now)
+    elseif state == lease.HOLDS and lease.nearly_spent(c, c.hits) then
+        asks.ask(asks.ENDED, i, c, now)
     end
 end
 

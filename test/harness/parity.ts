@@ -118,7 +118,7 @@ export function follow(
         hits,
         added,
         tier: tiers.indexOf(reported.tier ?? ''),
-        leased: reported.leased === true,
+        leased: reported.leased ?? -1,
       };
       const answer = said(backtest, kept, told, second, tiers);
       if (!equal(answer, recorded(verdict))) differing = answer;

@@ -269,7 +269,7 @@ test('without a model there is a clear error and no start', async () => {
   await withLauncher(15390, async (launcher) => {
     rmSync(join(launcher.folder, 'model'), { recursive: true });
     launcher.start();
-    assert.equal(await launcher.exit(), 1);
+    assert.equal(await launcher.exit(20_000), 1);
     assert.match(launcher.output, /MODEL_MISSING.*manifest\.json/);
     assert.match(launcher.output, /could not start: scorer ended before it was ready/);
     assert.deepEqual(launcher.processes(), []);

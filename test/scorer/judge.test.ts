@@ -25,7 +25,7 @@ const subject = (record: ClientRecord | null, more: Partial<Subject> = {}): Subj
   record,
   reported: -1,
   pin: -1,
-  leased: false,
+  leased: -1,
   ...more,
 });
 
@@ -187,21 +187,24 @@ test('a record that says when its client was forgotten keeps saying so, until th
 
 test('a client whose lease holds keeps it unless something changes, and costs no search', async () => {
   const model = fakeModel();
-  const kept = await one(subject(record([[0, 60]]), { leased: true }), { model });
+  const left = STANDARD - 1 - 60;
+  const kept = await one(subject(record([[0, 60]]), { leased: left }), { model });
   assert.deepEqual([kept.tier, kept.requests_60s, kept.lease], [0, 60, undefined]);
-  assert.equal(model.calls, 1);
+  assert.equal(model.calls, 2);
   const alone = await one(subject(record([[0, 60]])));
   assert.equal(kept.score, alone.score);
-  const worse = await one(subject(record([[0, STANDARD]]), { leased: true }), { model });
+  const shorter = await one(subject(record([[0, 60]]), { leased: left + 1 }), { model });
+  assert.equal(shorter.lease.hits, left, 'it had more left than still stays below the line');
+  const worse = await one(subject(record([[0, STANDARD]]), { leased: 0 }), { model });
   assert.deepEqual([worse.tier, worse.lease.hits], [1, SLOW - 1 - STANDARD]);
   const flood = { tier: 2, since: [NOW - 5, NOW - 5] };
-  const slow = await one(subject(record([[0, SLOW]], flood), { leased: true, reported: 2 }));
+  const slow = await one(subject(record([[0, SLOW]], flood), { leased: 900, reported: 2 }));
   assert.deepEqual([slow.tier, slow.lease], [2, undefined]);
-  const held = await one(subject(record([[0, 60]], flood), { leased: true, reported: 2 }));
+  const held = await one(subject(record([[0, 60]], flood), { leased: 900, reported: 2 }));
   assert.deepEqual([held.tier, held.origin, held.lease.hits], [2, 'held', 1024]);
-  const unknown = await one(subject(record([[0, SLOW]], flood), { leased: true }));
+  const unknown = await one(subject(record([[0, SLOW]], flood), { leased: 900 }));
   assert.equal(unknown.lease.hits, 1024, 'it holds the best tier, as far as anybody knows');
-  const pinned = await one(subject(record([[0, 60]]), { leased: true, pin: 0 }));
+  const pinned = await one(subject(record([[0, 60]]), { leased: 0, pin: 0 }));
   assert.equal(pinned.lease.hits, 1024);
 });
 

@@ -91,7 +91,7 @@ for (const holds of [
         const answers = below(waiting + n + 1);
         waiting += n - answers;
         const added = requests(n, answers, rude);
-        const told: Told = { hits, added, tier: below(6) === 0 ? -1 : tier, leased: below(2) === 0 };
+        const told: Told = { hits, added, tier: below(6) === 0 ? -1 : tier, leased: below(30) - 10 };
         const now = { s, ms: below(1000) };
         const verdict = await eager.report(told, holds, now);
         const { score, requests_60s, held, ttl_ms, ...said } = scorer.report(kept, told, now);
