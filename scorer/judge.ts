@@ -3,17 +3,19 @@ import { featuresOf } from './features.ts';
 import { clampTtl, leases, longest, shortest, type Lease } from './lease.ts';
 import type { Model } from './model.ts';
 import { search, type Question } from './search.ts';
-import { emptyRecord, type ClientRecord } from './store/record.ts';
 import type { Held, Moment, Standing } from './store/store.ts';
 import { decay, improvesIn, nextTier, releaseLine, restored, tierOf, type Lines } from './tier.ts';
-import { HITS, WIDTH, plusHits, sumsAt, type Sums } from './sums.ts';
+import { HITS, WIDTH, plusHits, type History, type Sums } from './sums.ts';
 
 export type Judging = Pick<Model, 'features' | 'thresholds' | 'monotone' | 'score'>;
+
+/** What the store has of a client. */
+export type Known = Standing & History;
 
 export interface Subject {
   key: string;
   /** null: never seen. */
-  record: ClientRecord | null;
+  record: Known | null;
   /** Tier index that the gateway holds, -1 if it says none. */
   reported: number;
   /** Tier index that somebody has pinned, -1 if none has. */
@@ -37,7 +39,7 @@ export interface Verdict {
 
 interface Case {
   subject: Subject;
-  record: ClientRecord;
+  record: Known;
   /** Its window. */
   sums: Sums;
   score: number;
@@ -77,13 +79,14 @@ async function begin(
 ): Promise<Case[]> {
   const width = model.features.length;
   const rows = new Float64Array(subjects.length * width);
-  const records = subjects.map(({ record }) => record ?? emptyRecord(lines.thresholds.length));
-  const windows = records.map((record) => sumsAt(record.track, now.s));
+  const nobody = unknown(lines.thresholds.length);
+  const records = subjects.map(({ record }) => record ?? nobody);
+  const windows = records.map((record) => record.sumsAt(now.s));
   windows.forEach((sums, i) => featuresOf(sums, model.features, rows, i * width));
   const scores = subjects.length === 0 ? rows : await model.score(rows, subjects.length);
   return subjects.map((subject, i) => {
     const score = scores[i] as number;
-    const record = records[i] as ClientRecord;
+    const record = records[i] as Known;
     const before = standing(subject, record, lines, now.s);
     const tier = nextTier(score, before, lines, now.s);
     const since = before.since.map((second, line) => (line < tier ? second : 0));
@@ -91,7 +94,13 @@ async function begin(
   });
 }
 
-function standing({ pin, reported }: Subject, record: ClientRecord, lines: Lines, now: number): Standing {
+const unknown = (lines: number): Known => ({
+  tier: -1,
+  since: new Array<number>(lines).fill(0),
+  sumsAt: (_, into = new Float64Array(WIDTH)) => into.fill(0),
+});
+
+function standing({ pin, reported }: Subject, record: Known, lines: Lines, now: number): Standing {
   if (record.tier >= 0) return record;
   // What a gateway holds of a pinned client is the pin, which says nothing of the client.
   return restored(pin >= 0 ? 0 : Math.max(0, reported), lines.thresholds.length, now);
@@ -105,7 +114,7 @@ async function settle(model: Judging, cases: readonly Case[], lines: Lines, now:
     for (let i = 0; i < one.after.tier; i++) {
       const line = releaseLine(lines, i);
       if (one.score < line) continue;
-      questions.push(decay(one.record.track, model.features, line, now.s));
+      questions.push(decay(one.record, model.features, line, now.s, one.before.since[i]));
       whose.push([one, i]);
     }
   }

@@ -18,12 +18,14 @@ export interface Question {
   /** It holds at `from`; it is taken not to hold at `to`. */
   from: number;
   to: number;
+  /** Where the answer probably is: tried first, with what is next to it. */
+  hint?: number;
 }
 
 /**
  * @param questions each monotone in x between `from` and `to`
  * @returns for each the largest x, from ≤ x < to, for which it holds; evaluations at most: ⌈log2(to - from)⌉ for one
- *   that is not `below`, 13 for one that is and has 1,025 answers
+ *   that is not `below`, 13 for one that is and has 1,025 answers; two where a hint is right, two more where it is not
  */
 export async function search(model: Scores, questions: readonly Question[]): Promise<number[]> {
   const width = model.features.length;
@@ -50,7 +52,8 @@ export async function search(model: Scores, questions: readonly Question[]): Pro
  * How much more reaches a line is a matter of proportions, and the answer is more often small than large: the middle
  * between 10 and 1,000 is 100. How long a score stays above one is not: there, halves.
  */
-function between({ from, below }: Question, low: number, high: number): number {
+function between({ from, below, hint }: Question, low: number, high: number): number {
+  if (hint !== undefined && low <= hint && hint <= high) return Math.max(low + 1, Math.min(hint, high - 1));
   if (!below) return (low + high) >> 1;
   return from - 1 + Math.ceil(Math.sqrt((low - from + 1) * (high - from + 1)));
 }

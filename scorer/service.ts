@@ -8,10 +8,11 @@ import type { Answer, Report, ReportClient, WireVerdict } from './schemas.ts';
 import { changesAfter } from './store/changes.ts';
 import { FallbackStore } from './store/fallback.ts';
 import type { MemoryStore } from './store/memory.ts';
+import { unpack } from './store/packed.ts';
 import { decode, type ClientRecord } from './store/record.ts';
 import type { Applied, Change, ChangeState, Reported, WindowStore } from './store/store.ts';
 import { tierOf, type Lines } from './tier.ts';
-import { windowAt, type Window } from './window.ts';
+import { emptyTrack, windowAt, type Window } from './window.ts';
 
 export interface ServiceOptions {
   store: WindowStore;
@@ -106,14 +107,15 @@ export class Service {
     const state = await this.#note(applied);
     const subject = this.#subject(key, applied.records[0] as Buffer, state);
     const [verdict] = (await this.#judge(this.model, [subject], applied, false)) as [Verdict];
-    const window = windowAt(subject.record?.track ?? { hits: [], buckets: [] }, applied.now.s);
     const { tiers, defaultTier } = this.#o;
-    const never = verdict.origin === undefined && (subject.record === null || subject.record.last === 0);
+    const record = decode(applied.records[0] as Buffer, tiers.length - 1);
+    const window = windowAt(record?.track ?? emptyTrack(), applied.now.s);
+    const never = verdict.origin === undefined && (record === null || record.last === 0);
     return {
       verdict,
       tier: never ? defaultTier : (tiers[verdict.tier] as string),
       origin: verdict.origin ?? (never ? 'default' : 'fresh'),
-      record: subject.record,
+      record,
       window,
       applied,
       scoreTier: tiers[tierOf(verdict.score, this.model.thresholds)] as string,
@@ -172,7 +174,7 @@ export class Service {
     const pin = pins.size === 0 ? undefined : pins.get(key);
     return {
       key,
-      record: decode(record, this.#o.tiers.length - 1),
+      record: unpack(record, this.#o.tiers.length - 1),
       // A gateway that still runs with other tiers may name one that we do not know: then it holds none.
       reported: this.#tierIndex.get(reported?.tier ?? '') ?? -1,
       pin: pin === undefined ? -1 : (this.#tierIndex.get(pin) ?? -1),

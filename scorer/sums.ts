@@ -21,6 +21,13 @@ export const WIDTH = FIRST_DISTINCT + BITMAPS.length;
 
 export type Sums = Float64Array;
 
+/** What a client did, as it looks from a second. */
+export interface History {
+  /** @param into where to write; made if absent */
+  sumsAt(now: number, into?: Sums): Sums;
+}
+export const historyOf = (track: Track): History => ({ sumsAt: (now, into) => sumsAt(track, now, into) });
+
 /** Where the sum of a count, or the estimate of a bitmap, stands. @throws Error for a name that is neither */
 export function place(name: string): number {
   const [count, bitmap] = [COUNTS.indexOf(name), BITMAPS.indexOf(name)];
@@ -84,22 +91,29 @@ export function sumsAt(track: Track, now: number, into: Sums = new Float64Array(
 }
 
 function sumHits({ hits }: Track, now: number, into: Sums): void {
-  let newest = 0;
   for (let i = hits.length - 1; i >= 0; i--) {
     const [second, n] = hits[i] as [number, number];
-    const age = now - second;
-    if (age >= WINDOW_S) break;
-    into[HITS] = (into[HITS] as number) + n;
-    if (age <= 0) newest += n;
-    else {
-      into[ACTIVE] = (into[ACTIVE] as number) + 1;
-      into[BUSIEST] = Math.max(into[BUSIEST] as number, n);
-      into[OLDEST] = age;
-    }
+    if (now - second >= WINDOW_S) break;
+    sumHit(into, now - second, n);
   }
+  hitsCounted(into);
+}
+
+/** Adds one second's hits, the newest first; in the end hitsCounted(). @param age of a clock that stepped back, below 0 */
+export function sumHit(into: Sums, age: number, n: number): void {
+  into[HITS] = (into[HITS] as number) + n;
+  if (age <= 0) into[NEWEST] = (into[NEWEST] as number) + n;
+  else {
+    into[ACTIVE] = (into[ACTIVE] as number) + 1;
+    if (n > (into[BUSIEST] as number)) into[BUSIEST] = n;
+    into[OLDEST] = age;
+  }
+}
+
+export function hitsCounted(into: Sums): void {
+  const newest = into[NEWEST] as number;
   if (newest > 0) into[ACTIVE] = (into[ACTIVE] as number) + 1;
-  into[NEWEST] = newest;
-  into[BUSIEST] = Math.max(into[BUSIEST] as number, newest);
+  if (newest > (into[BUSIEST] as number)) into[BUSIEST] = newest;
 }
 
 /**

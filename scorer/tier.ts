@@ -8,8 +8,8 @@
 import { featuresOf } from './features.ts';
 import type { Question } from './search.ts';
 import type { Standing } from './store/store.ts';
-import { WIDTH, sumsAt } from './sums.ts';
-import { WINDOW_S, type Track } from './window.ts';
+import { WIDTH, type History } from './sums.ts';
+import { WINDOW_S } from './window.ts';
 
 const scratch = new Float64Array(WIDTH);
 
@@ -51,14 +51,22 @@ export function releaseLine(lines: Lines, i: number): number {
 /**
  * How many seconds the score stays at or above a line if no more hits come: a question for search().
  * A window is empty after 60 s, so that is the most.
+ * @param before the second that was the answer at the last report; of one who goes on as before it is the next one now
  */
-export function decay(track: Track, names: readonly string[], line: number, now: number): Question {
+export function decay(
+  history: History,
+  names: readonly string[],
+  line: number,
+  now: number,
+  before = 0,
+): Question {
   return {
-    fill: (seconds, rows, at) => void featuresOf(sumsAt(track, now + seconds, scratch), names, rows, at),
+    fill: (seconds, rows, at) => void featuresOf(history.sumsAt(now + seconds, scratch), names, rows, at),
     line,
     below: false,
     from: 0,
     to: WINDOW_S,
+    ...(before > now && { hint: before - now + 1 }),
   };
 }
 

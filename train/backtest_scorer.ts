@@ -19,7 +19,7 @@ import type { Question } from '../scorer/search.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
 import { keptFor } from '../scorer/store/standing.ts';
 import type { Moment, Standing } from '../scorer/store/store.ts';
-import { HITS, WIDTH, sumsAt, type Sums } from '../scorer/sums.ts';
+import { HITS, WIDTH, historyOf, sumsAt, type Sums } from '../scorer/sums.ts';
 import { decay, improvesIn, nextTier, releaseLine, restored, tierOf, type Lines } from '../scorer/tier.ts';
 import { addHits, addObserved, copyFrom, prune, type Track } from '../scorer/window.ts';
 import type { Dimension } from './backtest_client.ts';
@@ -142,7 +142,7 @@ export class BacktestScorer {
 
   #find(since: number[], line: number, track: Track): void {
     const at = since[line] as number;
-    const question = decay(track, this.#scores.features, releaseLine(this.lines, line), at);
+    const question = decay(historyOf(track), this.#scores.features, releaseLine(this.lines, line), at);
     since[line] = at + this.#scores.last(question);
   }
 

@@ -29,7 +29,7 @@ export const VOCABULARY = createHash('sha256')
   .slice(0, 6);
 const WIDTHS = OBSERVATIONS.map((o) => (o.kind === 'count' ? 2 : o.kind === 'sum' ? 6 : 8));
 /** Where an observation stands in a bucket. */
-const OFFSETS = new Map(
+export const OFFSETS = new Map(
   OBSERVATIONS.map(({ name }, i) => [name, 1 + WIDTHS.slice(0, i).reduce((a, b) => a + b, 0)]),
 );
 const SUMMED = new Set(OBSERVATIONS.filter((o) => o.kind === 'sum').map((o) => o.name));
@@ -53,18 +53,22 @@ export const emptyRecord = (lines: number): ClientRecord => ({
 });
 
 /** The absolute value of a byte that was taken modulo 256 at or before `last`. */
-const before = (last: number, byte: number): number => last - ((((last - byte) % 256) + 256) % 256);
+export const before = (last: number, byte: number): number => last - ((last - byte) & 255);
+
+/** Whether the parts of a record are as long as it says. */
+export function isReadable(record: Buffer): boolean {
+  if (record.length < HEAD) return false;
+  const [lines, hits, buckets] = [record[0] as number, record[6] as number, record[7] as number];
+  return record.length === HEAD + 4 * lines + HIT_BYTES * hits + BUCKET_BYTES * buckets;
+}
 
 /**
  * @param lines how many lines the tiers have now; a record written with another number has lost its tier
  * @returns null if there is no record, or none that can be read
  */
 export function decode(record: Buffer, lines: number): ClientRecord | null {
-  if (record.length < HEAD) return null;
-  const had = record[0] as number;
-  const hits = record[6] as number;
-  const buckets = record[7] as number;
-  if (record.length !== HEAD + 4 * had + HIT_BYTES * hits + BUCKET_BYTES * buckets) return null;
+  if (!isReadable(record)) return null;
+  const [had, hits, buckets] = [record[0] as number, record[6] as number, record[7] as number];
   const decoded = emptyRecord(lines);
   decoded.last = record.readUInt32LE(2);
   if (had === lines && record[1] !== NO_TIER) {

@@ -1,6 +1,6 @@
 /** What becomes of the standing in a client's record: hold.lua and count.lua do the same in Redis. */
 import { BUCKET_S, WINDOW_S } from '../window.ts';
-import { HEAD, NO_TIER, decode, emptyRecord, encode } from './record.ts';
+import { HEAD, NO_TIER, emptyRecord, encode, isReadable } from './record.ts';
 import type { Held, Standing } from './store.ts';
 
 /**
@@ -18,21 +18,33 @@ const isForgotten = ({ tier, since }: Standing): boolean => tier === 0 && since.
 
 /** The record with the standing that hold() of store.ts gives it; a record of the tier alone if there was none. */
 export function withTier(record: Buffer, { tier, since, found }: Held): Buffer {
-  const into = decode(record, since.length) ?? emptyRecord(since.length);
-  const same = into.tier === found.tier && into.since.every((second, i) => second === found.since[i]);
-  const untouched = same || (isForgotten(into) && isForgotten(found));
-  if (untouched || into.tier < 0) return encode({ ...into, tier, since: [...since] });
+  const now = standingOf(record, since.length);
+  const same = now.tier === found.tier && now.since.every((second, i) => second === found.since[i]);
+  const untouched = same || (isForgotten(now) && isForgotten(found));
+  if (untouched || now.tier < 0) return withHead(record, { tier, since });
   const offended = since.some((second, i) => second > (found.since[i] ?? 0));
-  if (isForgotten(into) || (into.tier < found.tier && !offended)) return record;
-  const worse = since.map((second, i) => Math.max(second, into.since[i] ?? 0));
-  return encode({ ...into, tier: Math.max(tier, into.tier), since: worse });
+  if (isForgotten(now) || (now.tier < found.tier && !offended)) return record;
+  const worse = since.map((second, i) => Math.max(second, now.since[i] ?? 0));
+  return withHead(record, { tier: Math.max(tier, now.tier), since: worse });
+}
+
+/** The record with another head; what it holds of the window stays. */
+function withHead(record: Buffer, { tier, since }: Standing): Buffer {
+  if (!isReadable(record)) return encode({ ...emptyRecord(since.length), tier, since: [...since] });
+  const rest = record.subarray(HEAD + 4 * (record[0] as number));
+  const made = Buffer.concat([record.subarray(0, HEAD), Buffer.allocUnsafe(4 * since.length), rest]);
+  made[0] = since.length;
+  made[1] = tier < 0 ? NO_TIER : tier;
+  since.forEach((second, i) => made.writeUInt32LE(second, HEAD + 4 * i));
+  return made;
 }
 
 /** What a record's head says, without reading the rest. */
 export function standingOf(record: Buffer, lines: number): Standing {
-  const readable = record.length >= HEAD + 4 * lines && record[0] === lines && record[1] !== NO_TIER;
-  if (!readable) return { tier: -1, since: [] };
-  const since = Array.from({ length: lines }, (_, i) => record.readUInt32LE(HEAD + 4 * i));
+  const since = new Array<number>(lines).fill(0);
+  const known = record.length >= HEAD + 4 * lines && record[0] === lines && record[1] !== NO_TIER;
+  if (!known) return { tier: -1, since };
+  for (let i = 0; i < lines; i++) since[i] = record.readUInt32LE(HEAD + 4 * i);
   return { tier: record[1] as number, since };
 }
 

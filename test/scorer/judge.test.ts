@@ -4,6 +4,7 @@ import test from 'node:test';
 import type { Lease } from '../../scorer/lease.ts';
 import { judge, type Judging, type Subject } from '../../scorer/judge.ts';
 import { emptyRecord, type ClientRecord } from '../../scorer/store/record.ts';
+import { historyOf } from '../../scorer/sums.ts';
 import type { Lines } from '../../scorer/tier.ts';
 import { addHits, addObserved } from '../../scorer/window.ts';
 import { fakeModel } from './models.ts';
@@ -22,7 +23,7 @@ function record(hits: [age: number, n: number][], more: Partial<ClientRecord> = 
 
 const subject = (record: ClientRecord | null, more: Partial<Subject> = {}): Subject => ({
   key: 'a',
-  record,
+  record: record && { ...record, ...historyOf(record.track) },
   reported: -1,
   pin: -1,
   leased: -1,

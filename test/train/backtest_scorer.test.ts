@@ -7,6 +7,7 @@ import { observe, observeEnd, type Added } from '../../scorer/observations.ts';
 import { seeded } from '../../scorer/random.ts';
 import { emptyRecord, type ClientRecord } from '../../scorer/store/record.ts';
 import { keptFor } from '../../scorer/store/standing.ts';
+import { historyOf } from '../../scorer/sums.ts';
 import { addHits, addObserved, prune } from '../../scorer/window.ts';
 import { DIMENSIONS } from '../../train/backtest_client.ts';
 import { BacktestScorer, newKept, type Told } from '../../train/backtest_scorer.ts';
@@ -54,7 +55,8 @@ class Eager {
       for (const one of added) addObserved(track, hits.at(-1)?.[0] ?? now.s, one);
       prune(track, now.s);
     }
-    const subject = { key: 'a', record: this.record, reported: tier, pin: -1, leased };
+    const record = this.record && { ...this.record, ...historyOf(this.record.track) };
+    const subject = { key: 'a', record, reported: tier, pin: -1, leased };
     const { verdicts, held } = await judge(model, [subject], lines, now);
     for (const { tier, since } of held) {
       this.record ??= emptyRecord(2);
