@@ -50,7 +50,7 @@ function holds(config: Config): Problem[] {
   // One tier has no line: what is given, by default too, means nothing (tiers.ts).
   if (lines === 0 || given === lines) return [];
   const text = `${config.tiers.length} tiers have ${lines} lines between them, but ${given} times are given`;
-  const right = `right would be ${JSON.stringify(Array.from({ length: lines }, (_, i) => 120 * 5 ** Math.min(i, 2)))}`;
+  const right = `right would be ${JSON.stringify(Array.from({ length: lines }, (_, i) => (i === 0 ? 120 : 60)))}`;
   return [{ path: ['hysteresis', 'hold_s'], text: `${text}; ${right}` }];
 }
 

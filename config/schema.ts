@@ -63,14 +63,26 @@ const hysteresisSchema = Type.Object(
     hold_s: Type.Array(
       Type.Integer({ minimum: 0, maximum: 86400, title: 'a whole number of seconds', examples: [120] }),
       {
-        default: [120, 600],
+        default: [120, 60],
         title: 'a list of seconds, one for each line between two tiers',
-        examples: [[120, 600]],
+        examples: [[120, 60]],
         description: 'How long it must have stayed there, for each line between two tiers, best line first.',
       },
     ),
+    repeat_s: whole(
+      86400,
+      0,
+      604800,
+      'After a move back to a better tier there is no other for so long, seconds; 0: as many as hold_s allows.',
+    ),
+    clean_requests: whole(
+      20,
+      0,
+      10000,
+      'So many requests in the last minute let a client out of the worst tier in spite of repeat_s; 0: none do.',
+    ),
   },
-  { ...closed, default: {}, title: 'a group of keys', examples: [{ margin: 0.05, hold_s: [120, 600] }] },
+  { ...closed, default: {}, title: 'a group of keys', examples: [{ margin: 0.05, hold_s: [120, 60] }] },
 );
 
 const limitsSchema = Type.Object(

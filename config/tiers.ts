@@ -11,6 +11,17 @@ export const lineCount = ({ tiers }: Pick<Config, 'tiers'>): number => tiers.len
 export const holdsOf = (config: Pick<Config, 'tiers' | 'hysteresis'>): number[] =>
   config.hysteresis.hold_s.slice(0, lineCount(config));
 
+/** For how long tiers are held, as the scorer takes it. */
+export function hysteresisOf(config: Pick<Config, 'tiers' | 'hysteresis'>): {
+  margin: number;
+  holds: number[];
+  repeat: number;
+  clean: number;
+} {
+  const { margin, repeat_s, clean_requests } = config.hysteresis;
+  return { margin, holds: holdsOf(config), repeat: repeat_s, clean: clean_requests };
+}
+
 /** The longest that a request waits for a verdict, milliseconds. */
 export const waitOf = (config: Pick<Config, 'tiers' | 'scorer'>): number =>
   lineCount(config) === 0 ? 0 : config.scorer.wait_ms;

@@ -4,7 +4,16 @@ import { clampTtl, leases, longest, shortest, type Lease } from './lease.ts';
 import type { Model } from './model.ts';
 import { search, type Question } from './search.ts';
 import type { Held, Moment, Standing } from './store/store.ts';
-import { decay, improvesIn, nextTier, releaseLine, restored, tierOf, type Lines } from './tier.ts';
+import {
+  decay,
+  improvesIn,
+  nextTier,
+  releaseLine,
+  restored,
+  returnedAt,
+  tierOf,
+  type Lines,
+} from './tier.ts';
 import { HITS, WIDTH, plusHits, type History, type Sums } from './sums.ts';
 
 export type Judging = Pick<Model, 'features' | 'thresholds' | 'monotone' | 'score'>;
@@ -44,7 +53,7 @@ interface Case {
   sums: Sums;
   score: number;
   before: Standing;
-  after: { tier: number; since: number[] };
+  after: { tier: number; since: number[]; returned: number };
 }
 
 /**
@@ -62,10 +71,10 @@ export async function judge(
   await settle(model, cases, lines, now);
   const leases = await grant(model, cases, lines, now);
   const verdicts = cases.map((one, i) => verdict(one, leases[i], lines, now));
-  const held = cases.filter(differs).map(({ subject, record: { tier, since }, after }) => ({
+  const held = cases.filter(differs).map(({ subject, record: { tier, since, returned }, after }) => ({
     key: subject.key,
     ...after,
-    found: { tier, since },
+    found: { tier, since, returned },
   }));
   return { verdicts, held };
 }
@@ -88,15 +97,18 @@ async function begin(
     const score = scores[i] as number;
     const record = records[i] as Known;
     const before = standing(subject, record, lines, now.s);
-    const tier = nextTier(score, before, lines, now.s);
+    const sums = windows[i] as Sums;
+    const tier = nextTier(score, before, lines, now.s, sums[HITS] as number);
     const since = before.since.map((second, line) => (line < tier ? second : 0));
-    return { subject, record, sums: windows[i] as Sums, score, before, after: { tier, since } };
+    const returned = returnedAt(tier, before, now.s);
+    return { subject, record, sums, score, before, after: { tier, since, returned } };
   });
 }
 
 const unknown = (lines: number): Known => ({
   tier: -1,
   since: new Array<number>(lines).fill(0),
+  returned: 0,
   sumsAt: (_, into = new Float64Array(WIDTH)) => into.fill(0),
 });
 

@@ -7,7 +7,7 @@ import { LogController } from 'fastify';
 import { pino } from 'pino';
 import { ConfigError, readConfig } from '../config/read.ts';
 import type { Config } from '../config/schema.ts';
-import { holdsOf, lineCount } from '../config/tiers.ts';
+import { hysteresisOf, lineCount } from '../config/tiers.ts';
 import { makeApp } from './app.ts';
 import { Metrics } from './metrics.ts';
 import { ModelError } from './model.ts';
@@ -45,15 +45,15 @@ async function openStore(
   metrics: Metrics,
   log: Log,
 ): Promise<{ store: WindowStore; memory: MemoryStore }> {
-  const holds = holdsOf(config);
+  const holding = hysteresisOf(config);
   const { clients } = config.limits;
   if (config.redis === 'memory') {
-    const memory = new MemoryStore({ holds, clients });
+    const memory = new MemoryStore({ holding, clients });
     return { store: memory, memory };
   }
-  const redis = new RedisStore({ url: config.redis, holds, onRoundTrip: (s) => metrics.redis.observe(s) });
+  const redis = new RedisStore({ url: config.redis, holding, onRoundTrip: (s) => metrics.redis.observe(s) });
   // One clock for both: records of Redis go on in memory when it is down.
-  const memory = new MemoryStore({ holds, clients, clock: () => redis.nowMs() });
+  const memory = new MemoryStore({ holding, clients, clock: () => redis.nowMs() });
   return { store: await FallbackStore.open({ redis, memory, log }), memory };
 }
 
@@ -83,8 +83,7 @@ async function main(): Promise<void> {
     model: () => takeover.model,
     tiers: config.tiers.map((tier) => tier.name),
     defaultTier: config.default_tier,
-    margin: config.hysteresis.margin,
-    holds: holdsOf(config),
+    hysteresis: hysteresisOf(config),
     metrics,
     log,
   });

@@ -22,8 +22,7 @@ export interface ServiceOptions {
   /** Best first. */
   tiers: readonly string[];
   defaultTier: string;
-  margin: number;
-  holds: readonly number[];
+  hysteresis: Omit<Lines, 'thresholds'>;
   metrics: Metrics;
   log: { warn(data: object, text: string): void };
 }
@@ -184,9 +183,9 @@ export class Service {
   }
 
   async #judge(model: Model, subjects: Subject[], { now }: Applied, keep: boolean): Promise<Verdict[]> {
-    const { margin, holds, metrics, store, log } = this.#o;
+    const { hysteresis, metrics, store, log } = this.#o;
     const start = performance.now();
-    const lines: Lines = { thresholds: model.thresholds, margin, holds };
+    const lines: Lines = { thresholds: model.thresholds, ...hysteresis };
     const { verdicts, held } = await judge(model, subjects, lines, now);
     if (!keep) return verdicts;
     if (subjects.length > 0) metrics.inference.observe((performance.now() - start) / 1000);

@@ -2,6 +2,13 @@
  * Score → tier, with hysteresis on every line: getting worse is immediate, getting better takes a score that has
  * stayed below the line by a margin for the line's hold, so that nobody flaps. Pure.
  *
+ * Times alone do not do it: who comes back every hour changes tier every hour, whatever the hold. As route-flap damping
+ * does (RFC 2439), a return is remembered: within `repeat` seconds of it there is no other, so that with two lines no
+ * client changes tier more than four times in that time: twice to a worse tier, once back, once more to a worse one.
+ * (Who was away for longer is forgotten and begins anew, which can be a fifth.)
+ * Who shows meanwhile that it is somebody else now need not wait for it: out of the worst tier, where it hurts, a window
+ * with `clean` requests is enough.
+ *
  * Line i lies between tiers i and i+1. Its `since` is the last second at which the score was not below the line by
  * the margin; with what is in the window now that second may be in the future, and is found by letting the window age.
  */
@@ -13,12 +20,19 @@ import { WINDOW_S } from './window.ts';
 
 const scratch = new Float64Array(WIDTH);
 
-export interface Lines {
+/** For how long tiers are held, whatever the model. */
+export interface Holding {
+  /** Seconds per line. */
+  holds: readonly number[];
+  /** Seconds from a move to a better tier in which there is no other; 0: as many as the holds allow. */
+  repeat: number;
+}
+export interface Lines extends Holding {
   /** Ascending, n-1 for n tiers. */
   thresholds: readonly number[];
   margin: number;
-  /** Seconds per line. */
-  holds: readonly number[];
+  /** Requests in a window that let a client out of the worst tier in spite of `repeat`; 0: none do. */
+  clean: number;
 }
 
 /** Tier index of a score alone: the number of thresholds that it reaches. */
@@ -31,17 +45,39 @@ export function tierOf(score: number, thresholds: readonly number[]): number {
 /** The standing of a client whose record was lost: as bad as the gateway holds it, and only just. */
 export function restored(tier: number, lines: number, now: number): Standing {
   const since = new Array<number>(lines).fill(0); // not Array.from, which takes ten times as long
-  return { tier, since: since.fill(now, 0, tier) };
+  return { tier, since: since.fill(now, 0, tier), returned: 0 };
 }
 
-/** The tier that a score gives a client in a standing. */
-export function nextTier(score: number, { tier, since }: Standing, lines: Lines, now: number): number {
-  for (let i = lines.thresholds.length - 1; i >= 0; i--) {
-    if (score >= (lines.thresholds[i] as number)) return i + 1;
-    if (tier > i && now - (since[i] ?? 0) < (lines.holds[i] ?? 0)) return i + 1;
-  }
-  return 0;
+/** From which second on a line lets go a client whose score has fallen below it. */
+function letsGoAt(line: number, { since, returned }: Standing, { holds, repeat }: Holding): number {
+  const held = (since[line] ?? 0) + (holds[line] ?? 0);
+  return returned > 0 && repeat > 0 ? Math.max(held, returned + repeat) : held;
 }
+
+/** The same of a client with `hits` in its window now. */
+function letsGo(line: number, standing: Standing, lines: Lines, now: number, hits: number): boolean {
+  const isWorst = line === lines.thresholds.length - 1;
+  const repeat = isWorst && lines.clean > 0 && hits >= lines.clean ? 0 : lines.repeat;
+  return now >= letsGoAt(line, standing, { holds: lines.holds, repeat });
+}
+
+/**
+ * The tier that a score gives a client in a standing.
+ * @param hits in the window that has this score
+ */
+export function nextTier(score: number, standing: Standing, lines: Lines, now: number, hits: number): number {
+  const due = tierOf(score, lines.thresholds);
+  let { tier } = standing;
+  while (tier > due && letsGo(tier - 1, standing, lines, now, hits)) {
+    tier -= 1;
+    if (lines.repeat > 0) return tier; // which was the one return
+  }
+  return Math.max(tier, due);
+}
+
+/** When a client was last let go, if this is its next tier. */
+export const returnedAt = (tier: number, before: Standing, now: number): number =>
+  tier < before.tier ? now : before.returned;
 
 /** How low a score must be to count as below line i. A line without a hold has no margin either: nothing is held. */
 export function releaseLine(lines: Lines, i: number): number {
@@ -75,10 +111,10 @@ export function decay(
  * @param standing with the `since` of every line below its tier
  * @returns Infinity for the best tier
  */
-export function improvesIn({ tier, since }: Standing, lines: Lines, now: { s: number; ms: number }): number {
-  if (tier <= 0) return Infinity;
-  const line = tier - 1;
+export function improvesIn(standing: Standing, lines: Lines, now: { s: number; ms: number }): number {
+  if (standing.tier <= 0) return Infinity;
+  const line = standing.tier - 1;
   // A line without a hold lets go one second after the last second at which the score reached it.
-  const second = (since[line] ?? 0) + Math.max(1, lines.holds[line] ?? 0);
+  const second = Math.max(letsGoAt(line, standing, lines), (standing.since[line] ?? 0) + 1);
   return (second - now.s) * 1000 - now.ms;
 }

@@ -60,8 +60,8 @@ export class BacktestGateway {
   #dirtyCount = 0;
 
   /** @param most clients that the gateway remembers; the least recently seen go */
-  constructor(model: Judging, lines: Pick<Lines, 'margin' | 'holds'>, most: number) {
-    this.#scorer = new BacktestScorer(model, lines);
+  constructor(model: Judging, hysteresis: Omit<Lines, 'thresholds'>, most: number) {
+    this.#scorer = new BacktestScorer(model, hysteresis);
     this.#clients = new Recent(most);
   }
 

@@ -1,6 +1,6 @@
 /** Logs through one model, or two side by side, on a virtual clock. */
 import type { Config } from '../config/schema.ts';
-import { holdsOf } from '../config/tiers.ts';
+import { hysteresisOf } from '../config/tiers.ts';
 import type { Judging } from '../scorer/judge.ts';
 import { Comparison } from './backtest_compare.ts';
 import { BacktestGateway } from './backtest_gateway.ts';
@@ -33,11 +33,11 @@ const PROGRESS_EVERY = 8192;
 
 /** @throws LogError when a log cannot be used */
 export async function run({ reader, models, config, source, rows, onProgress }: RunOptions): Promise<Ran> {
-  const { tiers, hysteresis, limits } = config;
-  const lines = { margin: hysteresis.margin, holds: holdsOf(config) };
+  const { tiers, limits } = config;
+  const hysteresis = hysteresisOf(config);
   const runs = models.map((model) => ({
     tally: new Tally(tiers.length),
-    gateway: new BacktestGateway(model, lines, limits.clients + limits.newcomers),
+    gateway: new BacktestGateway(model, hysteresis, limits.clients + limits.newcomers),
   }));
   const [one, other] = runs as [Run, Run?];
   const comparison = other === undefined ? null : new Comparison(tiers.length);

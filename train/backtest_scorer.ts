@@ -20,7 +20,16 @@ import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
 import { keptFor } from '../scorer/store/standing.ts';
 import type { Moment, Standing } from '../scorer/store/store.ts';
 import { HITS, WIDTH, historyOf, sumsAt, type Sums } from '../scorer/sums.ts';
-import { decay, improvesIn, nextTier, releaseLine, restored, tierOf, type Lines } from '../scorer/tier.ts';
+import {
+  decay,
+  improvesIn,
+  nextTier,
+  releaseLine,
+  restored,
+  returnedAt,
+  tierOf,
+  type Lines,
+} from '../scorer/tier.ts';
 import { addHits, addObserved, copyFrom, prune, type Track } from '../scorer/window.ts';
 import type { Dimension } from './backtest_client.ts';
 import { Leases, Scores, type Lease, type Part } from './backtest_memo.ts';
@@ -69,7 +78,7 @@ export interface Said {
 
 /** Steps by which a lease is found out: as far as somebody needs to know. */
 const STEPS = [8, 64, 512, MOST];
-const BEST: Standing = { tier: 0, since: [] };
+const BEST: Standing = { tier: 0, since: [], returned: 0 };
 const ONE: Part = { n: 1, exact: true };
 const ENDLESS: Part = { n: MOST, exact: true };
 
@@ -81,11 +90,11 @@ export class BacktestScorer {
   readonly #leases = new Leases();
   readonly #sums = new Float64Array(WIDTH);
 
-  constructor(model: Judging, { margin, holds }: Pick<Lines, 'margin' | 'holds'>) {
+  constructor(model: Judging, hysteresis: Omit<Lines, 'thresholds'>) {
     this.#scores = new Scores(model);
     this.#monotone = model.monotone;
     this.#hitsOnly = hitsOnly(model.features);
-    this.lines = { thresholds: model.thresholds, margin, holds };
+    this.lines = { thresholds: model.thresholds, ...hysteresis };
   }
 
   /** Counts a report as record.ts's add() does, and says what becomes of the client. */
@@ -96,7 +105,7 @@ export class BacktestScorer {
     const score = this.#scores.of(sums);
     if (kept.open !== 0) this.#closeFallen(kept, record, before as Track, score, now.s);
     const standing = standingOf(record, told.tier, this.lines.thresholds.length, now.s);
-    const tier = nextTier(score, standing, this.lines, now.s);
+    const tier = nextTier(score, standing, this.lines, now.s, sums[HITS] as number);
     this.#hold(kept, record, standing, tier, score, now.s);
     const held = tier > tierOf(score, this.lines.thresholds);
     const same = tier === Math.max(0, told.tier) && !held && this.#holdsOn(sums, tier, told.leased);
@@ -137,7 +146,7 @@ export class BacktestScorer {
     for (let i = 0; i < record.since.length; i++)
       if ((kept.open & (1 << i)) !== 0) this.#find(record.since, i, record.track);
     kept.open = 0;
-    kept.until = at + keptFor(record, this.lines.holds, at);
+    kept.until = at + keptFor(record, this.lines, at);
   }
 
   #find(since: number[], line: number, track: Track): void {
@@ -149,6 +158,7 @@ export class BacktestScorer {
   /** Writes the tier into the record. */
   #hold(kept: Kept, record: ClientRecord, before: Standing, tier: number, score: number, now: number): void {
     if (tier > 0 || record.tier > 0) {
+      record.returned = returnedAt(tier, before, now);
       for (let i = 0; i < record.since.length; i++) {
         const above = i < tier && score >= releaseLine(this.lines, i);
         if (above) kept.open |= 1 << i;
@@ -157,7 +167,7 @@ export class BacktestScorer {
       record.tier = tier;
       kept.record = record;
     }
-    if (kept.record !== null) kept.until = now + keptFor(record, this.lines.holds, now);
+    if (kept.record !== null) kept.until = now + keptFor(record, this.lines, now);
   }
 
   /** @returns for how long the lease holds, ms; how much it is about is found out when somebody asks */

@@ -1,9 +1,17 @@
 /** What a score and its lines would have done to every client, and the figures that issue and manifest speak of. */
+import { parseConfig } from '../config/read.ts';
+import { hysteresisOf } from '../config/tiers.ts';
+import type { Standing } from '../scorer/store/store.ts';
+import { nextTier, returnedAt, type Lines } from '../scorer/tier.ts';
 import type { Class } from './entry.ts';
-import type { Requests } from './requests.ts';
+import { column, type Requests } from './requests.ts';
 
-/** Once in slow a client is held there, as scoregate.yaml's hysteresis does by default. */
-const HOLD_S = 600;
+/** Clients are held as they are where scoregate.yaml says nothing else. Whether a line is reached is known already. */
+const LINES: Lines = {
+  ...hysteresisOf(parseConfig('{}', 'the defaults')),
+  thresholds: [1, 2],
+};
+const SLOW = LINES.thresholds.length;
 
 export interface Outcome {
   site: string;
@@ -34,20 +42,28 @@ export function outcomes(
     belowFast: false,
   }));
   const seen = new Uint32Array(found.length);
-  const until = new Float64Array(found.length).fill(-Infinity);
+  const standings = found.map((): Standing => ({ tier: 0, since: [0, 0], returned: 0 }));
+  const hits = column(requests, 'requests_60s');
   for (let i = 0; i < requests.n; i++) {
     const at = requests.client[i] as number;
     const outcome = found[at] as Outcome;
     const number = (seen[at] = (seen[at] as number) + 1);
-    const time = requests.time[i] as number;
-    if (slow(i)) until[at] = time + HOLD_S;
-    if (time < (until[at] as number)) {
-      if (outcome.slow === 0) outcome.before = number - 1;
-      outcome.slow += 1;
-      outcome.belowFast = true;
-    } else if (standard(i)) outcome.belowFast = true;
+    const reached = slow(i) ? SLOW : standard(i) ? 1 : 0;
+    const now = Math.floor(requests.time[i] as number);
+    const { tier } = (standings[at] = stands(standings[at] as Standing, reached, now, hits[i] as number));
+    if (tier > 0) outcome.belowFast = true;
+    if (tier < SLOW) continue;
+    if (outcome.slow === 0) outcome.before = number - 1;
+    outcome.slow += 1;
   }
   return found;
+}
+
+/** How a client stands after a request: as judge() would have it, but that a line is reached by requests alone. */
+function stands(before: Standing, reached: number, now: number, hits: number): Standing {
+  const tier = nextTier(reached, before, LINES, now, hits);
+  const since = before.since.map((second, line) => (line < reached ? now : line < tier ? second : 0));
+  return { tier, since, returned: returnedAt(tier, before, now) };
 }
 
 export interface Figures {

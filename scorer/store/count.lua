@@ -5,7 +5,8 @@
 --          made here: naming 512 of them would double what goes over the wire.
 -- ARGV     1 "count" or "look" · 2 sender · 3 seq · 4 gateway, "" for none · 5 seconds that the batch waited
 --          6 Redis's second at sending as the scorer believes, 0 if it does not know · 7 observation kinds
---          8 vocabulary · 9 bucket seconds · 10 holds in seconds, one per line, with commas · 11 payload
+--          8 vocabulary · 9 bucket seconds · 11 payload
+--          10 seconds in which a client returns once, then the holds, one per line, with commas
 -- Returns  {second, microsecond, 1 if counted, gateways, generation, records, each after its length as u16}
 local prefix, mode, sender, seq = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local WINDOW, ALIVE_MS, SENDER_S = 60, 3000, 3600
@@ -42,10 +43,12 @@ do
 end
 local values = slot[#kinds] + (sub(kinds, -1) == 'b' and 1 or 0)
 
-local holds = {}
-for seconds in string.gmatch(ARGV[10], '%d+') do holds[#holds + 1] = tonumber(seconds) end
+local holds, repeated = {}, nil
+for seconds in string.gmatch(ARGV[10], '%d+') do
+  if repeated then holds[#holds + 1] = tonumber(seconds) else repeated = tonumber(seconds) end
+end
 local lines = #holds
-local nobody = char(lines, 255) .. string.rep('\0', 6 + 4 * lines)
+local nobody = char(lines, 255) .. string.rep('\0', 10 + 4 * lines)
 
 local first_bucket = math.ceil((now - WINDOW + 1) / bucket_s)
 
@@ -124,7 +127,7 @@ end
 
 local function split(record)
   local had, _, last, hits, buckets = read('<BBI4BB', record)
-  local head = 8 + 4 * had
+  local head = 12 + 4 * had
   if #record ~= head + 3 * hits + width * buckets then return nil end
   local top = sub(record, 1, head)
   if had ~= lines then top = nobody end
@@ -135,11 +138,14 @@ local function kept_for(top)
   local tier, seconds = byte(top, 2), WINDOW + 2 * bucket_s
   if tier == 255 then return seconds end
   for i = 1, lines do
-    if i <= tier then seconds = max(seconds, holds[i]) end
+    local whole = i <= tier and holds[i] + repeated or holds[i]
+    if i <= tier then seconds = max(seconds, whole) end
     -- Above its tier a client has a `since` only if it was forgotten.
     local since = read('<I4', top, 5 + 4 * i)
-    if since > 0 then seconds = max(seconds, since + holds[i] - now) end
+    if since > 0 then seconds = max(seconds, since + whole - now) end
   end
+  local returned = read('<I4', top, 9 + 4 * lines)
+  if returned > 0 then seconds = max(seconds, returned + repeated - now) end
   return seconds
 end
 

@@ -4,14 +4,15 @@
  */
 import { applyChanges, newState } from './changes.ts';
 import { Lru } from './lru.ts';
+import type { Holding } from '../tier.ts';
 import { add } from './record.ts';
 import { forgotten, keptFor, standingOf, withTier } from './standing.ts';
 import { GATEWAY_ALIVE_S, SENDER_KEPT_S, type Applied, type Batch, type Change } from './store.ts';
 import type { ChangeState, Held, Moment, WindowStore } from './store.ts';
 
 export interface MemoryOptions {
-  /** One per line, seconds. */
-  holds: readonly number[];
+  /** How long tiers are held. */
+  holding: Holding;
   /** Most clients remembered; the least recently seen go. */
   clients: number;
   /** Unix milliseconds; in tests, another clock. */
@@ -28,12 +29,14 @@ export class MemoryStore implements WindowStore {
   readonly #clients: Lru<Kept>;
   readonly #senders = new Lru<{ seq: number; until: number }>(4096);
   readonly #gateways = new Lru<number>(1024);
-  readonly #holds: readonly number[];
+  readonly #holding: Holding;
+  readonly #lines: number;
   readonly #clock: () => number;
   #state: ChangeState;
 
-  constructor({ holds, clients, clock = Date.now }: MemoryOptions) {
-    this.#holds = holds;
+  constructor({ holding, clients, clock = Date.now }: MemoryOptions) {
+    this.#holding = holding;
+    this.#lines = holding.holds.length;
     this.#clock = clock;
     this.#clients = new Lru(clients);
     this.#state = newState(Math.floor(clock() / 1000));
@@ -58,7 +61,7 @@ export class MemoryStore implements WindowStore {
     const records = batch.clients.map((client) => {
       const kept = this.#get(client.key, now.s);
       if (!counted) return kept;
-      const record = add(kept, client, this.#holds.length, now.s, 0);
+      const record = add(kept, client, this.#lines, now.s, 0);
       if (record !== kept) this.#put(client.key, record, now.s);
       return record;
     });
@@ -86,7 +89,7 @@ export class MemoryStore implements WindowStore {
   /** Only what `changes` say of forgotten clients. */
   forget(changes: readonly Change[]): void {
     const now = this.#now().s;
-    const head = forgotten(this.#holds.length, now);
+    const head = forgotten(this.#lines, now);
     for (const change of changes) if ('forget' in change) this.#put(change.ip, head, now);
   }
 
@@ -133,8 +136,8 @@ export class MemoryStore implements WindowStore {
   }
 
   #put(key: string, record: Buffer, now: number): void {
-    const standing = standingOf(record, this.#holds.length);
-    this.#clients.set(key, { record, until: now + keptFor(standing, this.#holds, now) });
+    const standing = standingOf(record, this.#lines);
+    this.#clients.set(key, { record, until: now + keptFor(standing, this.#holding, now) });
   }
 
   #answer(now: Moment, counted: boolean, records: Buffer[]): Applied {

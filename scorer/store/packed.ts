@@ -5,7 +5,7 @@
 import { BITMAPS, OBSERVATIONS, distinct } from '../observations.ts';
 import { WIDTH, hitsCounted, place, sumHit, type History, type Sums } from '../sums.ts';
 import { BUCKET_S, WINDOW_S, firstBucket } from '../window.ts';
-import { BUCKET_BYTES, HEAD, HIT_BYTES, OFFSETS, before, isReadable } from './record.ts';
+import { BUCKET_BYTES, HEAD, HIT_BYTES, OFFSETS, before, isReadable, standingBytes } from './record.ts';
 import { standingOf } from './standing.ts';
 import type { Standing } from './store.ts';
 
@@ -26,19 +26,20 @@ const bits = new Int32Array(2 * BITMAPS.length);
 export class Packed implements Standing, History {
   readonly tier: number;
   readonly since: readonly number[];
+  readonly returned: number;
   readonly #record: Buffer;
 
   /** @param record one that isReadable() */
   constructor(record: Buffer, lines: number) {
     this.#record = record;
-    ({ tier: this.tier, since: this.since } = standingOf(record, lines));
+    ({ tier: this.tier, since: this.since, returned: this.returned } = standingOf(record, lines));
   }
 
   sumsAt(now: number, into: Sums = new Float64Array(WIDTH)): Sums {
     into.fill(0);
     const record = this.#record;
     const last = record.readUInt32LE(2);
-    const hits = HEAD + 4 * (record[0] as number);
+    const hits = HEAD + standingBytes(record[0] as number);
     const buckets = hits + HIT_BYTES * (record[6] as number);
     for (let at = buckets - HIT_BYTES; at >= hits; at -= HIT_BYTES) {
       const age = now - before(last, record[at] as number);

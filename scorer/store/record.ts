@@ -1,7 +1,7 @@
 /**
  * A client's record: one packed string, the same in Redis (where script.lua reads and writes it) and in memory.
  *
- *   u8 lines · u8 tier (255: none) · u32 last · u8 hits · u8 buckets · u32 since, per line
+ *   u8 lines · u8 tier (255: none) · u32 last · u8 hits · u8 buckets · u32 since, per line · u32 returned
  *   hits × (u8 second mod 256, u16 n), oldest first
  *   buckets × (u8 bucket mod 256, then per observation: count u16, sum u48, bitmap u32 u32), oldest first
  *
@@ -15,16 +15,19 @@ import { createHash } from 'node:crypto';
 import type { Reported } from './store.ts';
 
 export const NO_TIER = 255;
+/** Before the standing. */
 export const HEAD = 8;
+/** The standing of a record with so many lines: `since` of each, and `returned`. */
+export const standingBytes = (lines: number): number => 4 * lines + 4;
 export const HIT_BYTES = 3;
 const MAX_16 = 0xffff;
 const MAX_48 = 2 ** 48 - 1;
 
 /** One letter per observation: c(ount), s(um), b(itmap). script.lua derives its pack formats from it. */
 export const KINDS = OBSERVATIONS.map((o) => o.kind[0]).join('');
-/** Records of another vocabulary cannot be read: this stands in every key. */
+/** Records of another vocabulary or layout cannot be read: this stands in every key. */
 export const VOCABULARY = createHash('sha256')
-  .update(JSON.stringify([BUCKET_S, WINDOW_S, OBSERVATIONS.map((o) => [o.name, o.kind])]))
+  .update(JSON.stringify([standingBytes(0), BUCKET_S, WINDOW_S, OBSERVATIONS.map((o) => [o.name, o.kind])]))
   .digest('hex')
   .slice(0, 6);
 const WIDTHS = OBSERVATIONS.map((o) => (o.kind === 'count' ? 2 : o.kind === 'sum' ? 6 : 8));
@@ -42,6 +45,7 @@ export interface ClientRecord {
   /** Second of the last report. */
   last: number;
   since: number[];
+  returned: number;
   track: Track;
 }
 
@@ -49,6 +53,7 @@ export const emptyRecord = (lines: number): ClientRecord => ({
   tier: -1,
   last: 0,
   since: new Array<number>(lines).fill(0),
+  returned: 0,
   track: emptyTrack(),
 });
 
@@ -59,7 +64,7 @@ export const before = (last: number, byte: number): number => last - ((last - by
 export function isReadable(record: Buffer): boolean {
   if (record.length < HEAD) return false;
   const [lines, hits, buckets] = [record[0] as number, record[6] as number, record[7] as number];
-  return record.length === HEAD + 4 * lines + HIT_BYTES * hits + BUCKET_BYTES * buckets;
+  return record.length === HEAD + standingBytes(lines) + HIT_BYTES * hits + BUCKET_BYTES * buckets;
 }
 
 /**
@@ -74,8 +79,9 @@ export function decode(record: Buffer, lines: number): ClientRecord | null {
   if (had === lines && record[1] !== NO_TIER) {
     decoded.tier = record[1] as number;
     for (let i = 0; i < lines; i++) decoded.since[i] = record.readUInt32LE(HEAD + 4 * i);
+    decoded.returned = record.readUInt32LE(HEAD + 4 * lines);
   }
-  let at = HEAD + 4 * had;
+  let at = HEAD + standingBytes(had);
   for (let i = 0; i < hits; i++, at += HIT_BYTES) {
     decoded.track.hits.push([before(decoded.last, record[at] as number), record.readUInt16LE(at + 1)]);
   }
@@ -101,9 +107,10 @@ function decodeBucket(record: Buffer, start: number, id: number): Bucket {
   return bucket;
 }
 
-export function encode({ tier, last, since, track }: ClientRecord): Buffer {
+export function encode({ tier, last, since, returned, track }: ClientRecord): Buffer {
   const { hits, buckets } = track;
-  const size = HEAD + 4 * since.length + HIT_BYTES * hits.length + BUCKET_BYTES * buckets.length;
+  const window = HEAD + standingBytes(since.length);
+  const size = window + HIT_BYTES * hits.length + BUCKET_BYTES * buckets.length;
   const record = Buffer.alloc(size);
   record[0] = since.length;
   record[1] = tier < 0 ? NO_TIER : tier;
@@ -111,7 +118,8 @@ export function encode({ tier, last, since, track }: ClientRecord): Buffer {
   record[6] = hits.length;
   record[7] = buckets.length;
   since.forEach((second, i) => record.writeUInt32LE(second, HEAD + 4 * i));
-  let at = HEAD + 4 * since.length;
+  record.writeUInt32LE(returned, window - 4);
+  let at = window;
   for (const [second, n] of hits) {
     record[at] = second % 256;
     record.writeUInt16LE(Math.min(n, MAX_16), at + 1);

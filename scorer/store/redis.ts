@@ -8,12 +8,13 @@ import { forgotten, keptFor, standingOf, top } from './standing.ts';
 import { CHANGES_KEPT, type Applied, type Batch, type Change, type ChangeState } from './store.ts';
 import type { Held, WindowStore } from './store.ts';
 import { NOTHING, operation, prefix, readAnswer, readChange, shardOf } from './wire.ts';
+import type { Holding } from '../tier.ts';
 import { BUCKET_S } from '../window.ts';
 
 export interface RedisOptions {
   url: string;
-  /** How long lines are held, seconds, one per line. */
-  holds: readonly number[];
+  /** How long tiers are held. */
+  holding: Holding;
   /** Milliseconds after which a command counts as failed. */
   timeoutMs?: number;
   /** Parts of the key space, each in one slot of a Redis Cluster. */
@@ -50,12 +51,13 @@ export class RedisTimeout extends Error {
 export class RedisStore implements WindowStore {
   readonly redis: Redis;
   readonly shards: number;
-  readonly #holds: readonly number[];
+  readonly #holding: Holding;
+  readonly #lines: number;
   readonly #timeoutMs: number;
   readonly #onRoundTrip: (seconds: number) => void;
   readonly #clock = new LearnedClock();
 
-  constructor({ url, holds, timeoutMs = 100, shards = 1, onRoundTrip = () => undefined }: RedisOptions) {
+  constructor({ url, holding, timeoutMs = 100, shards = 1, onRoundTrip = () => undefined }: RedisOptions) {
     this.redis = new Redis(url, {
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -71,7 +73,8 @@ export class RedisStore implements WindowStore {
     });
     this.redis.on('error', () => undefined); // every failed command is reported where it was given
     this.shards = shards;
-    this.#holds = holds;
+    this.#holding = holding;
+    this.#lines = holding.holds.length;
     this.#timeoutMs = timeoutMs;
     this.#onRoundTrip = onRoundTrip;
   }
@@ -120,11 +123,11 @@ export class RedisStore implements WindowStore {
     const sentAt = performance.now();
     // Says how long a command lay in a Redis that had stopped.
     const redisSecond = this.#clock.learned ? this.#nowS() : 0;
-    const holds = this.#holds.join(',');
+    const holding = [this.#holding.repeat, ...this.#holding.holds].join(',');
     const answers = await Promise.all(
       payloads.map((payload, shard) => {
         if (shard > 0 && payload.length === 0) return null;
-        return this.#run(COUNT, shard, [...head, redisSecond, KINDS, VOCABULARY, BUCKET_S, holds, payload]);
+        return this.#run(COUNT, shard, [...head, redisSecond, KINDS, VOCABULARY, BUCKET_S, holding, payload]);
       }),
     );
     const read = answers.map((answer) => (answer === null ? NOTHING : readAnswer(answer)));
@@ -143,9 +146,9 @@ export class RedisStore implements WindowStore {
           one.key,
           top(one.found),
           top(one),
-          keptFor(one, this.#holds, nowS),
+          keptFor(one, this.#holding, nowS),
         ]);
-        return this.#run(HOLD, shard, [VOCABULARY, this.#holds.length, ...args]);
+        return this.#run(HOLD, shard, [VOCABULARY, this.#lines, ...args]);
       }),
     );
   }
@@ -166,8 +169,8 @@ export class RedisStore implements WindowStore {
   /** A forgotten client keeps a head that says so: neither reports nor judgements bring the old tier back. */
   async #forget(changes: readonly Change[]): Promise<void> {
     const nowS = this.#nowS();
-    const head = forgotten(this.#holds.length, nowS);
-    const seconds = keptFor(standingOf(head, this.#holds.length), this.#holds, nowS);
+    const head = forgotten(this.#lines, nowS);
+    const seconds = keptFor(standingOf(head, this.#lines), this.#holding, nowS);
     const gone = changes.filter((change) => 'forget' in change);
     await this.#limit(Promise.all(gone.map(({ ip }) => this.redis.set(this.key(ip), head, 'EX', seconds))));
   }

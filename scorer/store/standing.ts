@@ -1,6 +1,7 @@
 /** What becomes of the standing in a client's record: hold.lua and count.lua do the same in Redis. */
 import { BUCKET_S, WINDOW_S } from '../window.ts';
-import { HEAD, NO_TIER, emptyRecord, encode, isReadable } from './record.ts';
+import type { Holding } from '../tier.ts';
+import { HEAD, NO_TIER, emptyRecord, encode, isReadable, standingBytes } from './record.ts';
 import type { Held, Standing } from './store.ts';
 
 /**
@@ -17,55 +18,64 @@ export function forgotten(lines: number, now: number): Buffer {
 const isForgotten = ({ tier, since }: Standing): boolean => tier === 0 && since.some((second) => second > 0);
 
 /** The record with the standing that hold() of store.ts gives it; a record of the tier alone if there was none. */
-export function withTier(record: Buffer, { tier, since, found }: Held): Buffer {
+export function withTier(record: Buffer, { tier, since, returned, found }: Held): Buffer {
   const now = standingOf(record, since.length);
-  const same = now.tier === found.tier && now.since.every((second, i) => second === found.since[i]);
+  const same = top(now).equals(top(found));
   const untouched = same || (isForgotten(now) && isForgotten(found));
-  if (untouched || now.tier < 0) return withHead(record, { tier, since });
+  if (untouched || now.tier < 0) return withHead(record, { tier, since, returned });
   const offended = since.some((second, i) => second > (found.since[i] ?? 0));
   if (isForgotten(now) || (now.tier < found.tier && !offended)) return record;
   const worse = since.map((second, i) => Math.max(second, now.since[i] ?? 0));
-  return withHead(record, { tier: Math.max(tier, now.tier), since: worse });
+  const later = Math.max(returned, now.returned);
+  return withHead(record, { tier: Math.max(tier, now.tier), since: worse, returned: later });
 }
 
 /** The record with another head; what it holds of the window stays. */
-function withHead(record: Buffer, { tier, since }: Standing): Buffer {
-  if (!isReadable(record)) return encode({ ...emptyRecord(since.length), tier, since: [...since] });
-  const rest = record.subarray(HEAD + 4 * (record[0] as number));
-  const made = Buffer.concat([record.subarray(0, HEAD), Buffer.allocUnsafe(4 * since.length), rest]);
+function withHead(record: Buffer, standing: Standing): Buffer {
+  const { since } = standing;
+  if (!isReadable(record)) return encode({ ...emptyRecord(since.length), ...standing, since: [...since] });
+  const [head, rest] = [top(standing), record.subarray(HEAD + standingBytes(record[0] as number))];
+  const made = Buffer.concat([record.subarray(0, HEAD), head.subarray(1), rest]);
   made[0] = since.length;
-  made[1] = tier < 0 ? NO_TIER : tier;
-  since.forEach((second, i) => made.writeUInt32LE(second, HEAD + 4 * i));
+  made[1] = head[0] as number;
   return made;
 }
 
 /** What a record's head says, without reading the rest. */
 export function standingOf(record: Buffer, lines: number): Standing {
   const since = new Array<number>(lines).fill(0);
-  const known = record.length >= HEAD + 4 * lines && record[0] === lines && record[1] !== NO_TIER;
-  if (!known) return { tier: -1, since };
+  const known = record.length >= HEAD + standingBytes(lines) && record[0] === lines && record[1] !== NO_TIER;
+  if (!known) return { tier: -1, since, returned: 0 };
   for (let i = 0; i < lines; i++) since[i] = record.readUInt32LE(HEAD + 4 * i);
-  return { tier: record[1] as number, since };
+  return { tier: record[1] as number, since, returned: record.readUInt32LE(HEAD + 4 * lines) };
 }
 
-/** Tier and since as they stand in a record's head. */
-export function top({ tier, since }: Standing): Buffer {
-  const bytes = Buffer.alloc(1 + 4 * since.length);
+/** A standing as it stands in a record's head. */
+export function top({ tier, since, returned }: Standing): Buffer {
+  const bytes = Buffer.alloc(1 + standingBytes(since.length));
   bytes[0] = tier < 0 ? NO_TIER : tier;
   since.forEach((second, i) => bytes.writeUInt32LE(second, 1 + 4 * i));
+  bytes.writeUInt32LE(returned, bytes.length - 4);
   return bytes;
 }
 
 /**
  * Seconds from `now` for which a record must be kept: its window, and its whole hold, for as long as a gateway may
- * name the tier. A record that went before would look like one that a flush took, and its hold would begin anew.
+ * name the tier, and as long as a return of it bars another. A record that went before would look like one that a flush took, and its hold would begin anew.
  */
-export function keptFor({ tier, since }: Standing, holds: readonly number[], now: number): number {
+export function keptFor(
+  { tier, since, returned }: Standing,
+  { holds, repeat }: Holding,
+  now: number,
+): number {
   let seconds = WINDOW_S + 2 * BUCKET_S;
   holds.forEach((hold, i) => {
-    if (i < tier) seconds = Math.max(seconds, hold);
+    // Who is seen again when the hold is over returns then, and not a second time soon after.
+    const whole = i < tier ? hold + repeat : hold;
+    if (i < tier) seconds = Math.max(seconds, whole);
     const from = since[i] ?? 0;
-    if (from > 0) seconds = Math.max(seconds, from + hold - now);
+    if (from > 0) seconds = Math.max(seconds, from + whole - now);
   });
+  if (returned > 0) seconds = Math.max(seconds, returned + repeat - now);
   return Math.ceil(seconds);
 }

@@ -45,12 +45,14 @@ export interface Applied {
   records: Buffer[];
 }
 
-/** A client's tier and, per line, the second until which its score had not fallen below. */
+/** A client's tier; per line, the second until which its score had not fallen below; and when it was last let go. */
 export interface Standing {
   /** Index of the tier; -1 if none is known. */
   tier: number;
   /** Unix second per line; 0 where it does not matter. In the best tier: when the client was forgotten, or 0. */
   since: readonly number[];
+  /** Unix second of its last move to a better tier; 0 if there was none. */
+  returned: number;
 }
 
 /** A standing to write into a client's record, and the one that the judgement found there. */

@@ -205,7 +205,12 @@ testBad([
   [
     'too few hold times',
     'hysteresis:\n  margin: 0.1\n  hold_s: [60]',
-    /^x\.yaml:3: hysteresis\.hold_s: 3 tiers have 2 lines between them, but 1 times are given; right would be \[120,600\]$/,
+    /^x\.yaml:3: hysteresis\.hold_s: 3 tiers have 2 lines between them, but 1 times are given; right would be \[120,60\]$/,
+  ],
+  [
+    'a time between returns out of range',
+    'hysteresis: { repeat_s: -1 }',
+    /hysteresis\.repeat_s: -1 is out of range; it must be from 0 to 604800/,
   ],
   [
     'a margin out of range',

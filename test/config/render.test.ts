@@ -87,7 +87,7 @@ test('gateway.json holds what the Lua modules read', () => {
     timeout_ms: 250,
     scorer: { host: '::1', port: 5001 },
     secret_file: '/run-folder/secret',
-    holds_s: [120, 600],
+    holds_s: [120, 60],
     workers: 2,
     pins: false,
     log: null,

@@ -10,6 +10,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { root } from '../../config/paths.ts';
+import { parseConfig } from '../../config/read.ts';
+import { hysteresisOf } from '../../config/tiers.ts';
 import { FEATURES } from '../../scorer/features.ts';
 import { clientKey } from '../../scorer/key.ts';
 import { loadModel } from '../../scorer/model.ts';
@@ -32,7 +34,7 @@ const LOG = ['../shared', '../../shared']
   .map((shared) => join(root, shared, 'data/logs/joomla-2019.log.gz'))
   .find((file) => existsSync(file));
 const TIERS = ['fast', 'standard', 'slow'];
-const LINES = { margin: 0.05, holds: [120, 600] };
+const LINES = hysteresisOf(parseConfig('{}', 'the defaults'));
 
 let gateway: Gateway;
 let scorer: Part | undefined;

@@ -11,7 +11,8 @@ export const SECRET = 'a'.repeat(64);
 
 /** Tiers fast, standard, slow; it trusts proxies in 10.0.0.0/8. */
 export async function fakeApp(): Promise<FastifyInstance> {
-  const memory = new MemoryStore({ holds: [120, 600], clients: 1000 });
+  const hysteresis = { margin: 0.05, holds: [120, 600], repeat: 0, clean: 0 };
+  const memory = new MemoryStore({ holding: hysteresis, clients: 1000 });
   const metrics = new Metrics();
   const model: Model = {
     ...fakeModel(),
@@ -29,8 +30,7 @@ export async function fakeApp(): Promise<FastifyInstance> {
     model: () => model,
     tiers: ['fast', 'standard', 'slow'],
     defaultTier: 'standard',
-    margin: 0.05,
-    holds: [120, 600],
+    hysteresis,
     log: { warn: () => undefined },
   });
   return makeApp({

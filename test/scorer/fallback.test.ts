@@ -9,9 +9,9 @@ import type { Applied, Batch, Reported } from '../../scorer/store/store.ts';
 import { hitsOf } from '../../scorer/window.ts';
 import { sleep, startRedis, until, type RedisServer } from './redis_server.ts';
 
-const HOLDS = [120, 600];
+const HOLDING = { holds: [120, 600], repeat: 86400 };
 /** What a judgement finds in a record that has no tier. */
-const NOBODY = { tier: -1, since: [0, 0] };
+const NOBODY = { tier: -1, since: [0, 0], returned: 0 };
 const PORT = 15110;
 
 interface Bench {
@@ -31,8 +31,8 @@ async function start(...args: string[]): Promise<Bench> {
   const server = await startRedis(PORT, ...args);
   const lines: string[] = [];
   const log: Log = { info: (_, text) => lines.push(text), warn: (_, text) => lines.push(text) };
-  const redis = new RedisStore({ url: server.url, holds: HOLDS });
-  const memory = new MemoryStore({ holds: HOLDS, clients: 1000 });
+  const redis = new RedisStore({ url: server.url, holding: HOLDING });
+  const memory = new MemoryStore({ holding: HOLDING, clients: 1000 });
   const store = await FallbackStore.open({ redis, memory, log, retryMs: 50 });
   assert.equal(store.mode, 'redis');
   bench = { server, store, redis, lines };
@@ -49,7 +49,7 @@ const batch = (clients: Reported[], sender = 'gw/1/1'): Batch => ({
 });
 const hit = (key: string, n = 1, age = 0): Reported => ({ key, hits: [[age, n]], added: {} });
 function hits({ records, now }: Applied, i = 0): number {
-  const record = decode(records[i] as Buffer, HOLDS.length);
+  const record = decode(records[i] as Buffer, 2);
   return record === null ? 0 : hitsOf(windowOf(record, now.s));
 }
 
@@ -126,7 +126,7 @@ test('a killed Redis comes back empty: what was counted meanwhile, pins, generat
   await server.stop();
   assert.equal(hits(await store.apply(batch([hit('a', 2)]))), 7);
   const { now } = await store.look(['a']);
-  await store.hold([{ key: 'a', tier: 1, since: [now.s, 0], found: NOBODY }]);
+  await store.hold([{ key: 'a', tier: 1, since: [now.s, 0], returned: 0, found: NOBODY }]);
   const during = await store.change([{ ip: 'q', pin: 'fast' }], 0);
   assert.ok(during.generation > generation);
   const again = await startRedis(PORT);
@@ -161,13 +161,12 @@ test('a flushed Redis gets pins and generation back with the next batch', async 
   assert.deepEqual(await server.client.hgetall('{sg:0}:pins'), { p: 'slow' });
 });
 
-const tierOf = ({ records }: Applied, i = 0): number | undefined =>
-  decode(records[i] as Buffer, HOLDS.length)?.tier;
+const tierOf = ({ records }: Applied, i = 0): number | undefined => decode(records[i] as Buffer, 2)?.tier;
 
 test('a client that was forgotten, here or by another scorer, stays so when Redis goes', async () => {
   const { server, store, redis } = await start();
   const { now } = await store.apply(batch([hit('a', 9), hit('b', 9)]));
-  const slow = { tier: 2, since: [now.s, now.s], found: NOBODY };
+  const slow = { tier: 2, since: [now.s, now.s], returned: 0, found: NOBODY };
   await store.hold(['a', 'b'].map((key) => ({ key, ...slow })));
   await store.apply(batch([hit('a'), hit('b')]));
   await store.change([{ ip: 'a', forget: true }], 0);
@@ -184,14 +183,14 @@ test('of clients forgotten while Redis is down, Redis is told what was judged af
   const { server, store } = await start();
   server.freeze();
   const { now } = await store.apply(batch([hit('a'), hit('b')]));
-  const slow = { tier: 2, since: [now.s, now.s] };
+  const slow = { tier: 2, since: [now.s, now.s], returned: 0 };
   await store.hold(['a', 'b'].map((key) => ({ key, ...slow, found: NOBODY })));
   await store.change(
     ['a', 'b'].map((ip) => ({ ip, forget: true })),
     0,
   );
   const found = decode((await store.look(['a'])).records[0] as Buffer, 2) ?? NOBODY;
-  await store.hold([{ key: 'a', tier: 1, since: [now.s + 59, 0], found }]);
+  await store.hold([{ key: 'a', tier: 1, since: [now.s + 59, 0], returned: 0, found }]);
   await sleep(1100); // Redis is told in another second than memory was
   server.thaw();
   await until(() => store.mode === 'redis');
@@ -227,8 +226,8 @@ test('a replica that may not be written to is a Redis that is down', async () =>
 test('a Redis that is not there at the start is taken when it comes', async () => {
   const lines: string[] = [];
   const log: Log = { info: (_, text) => lines.push(text), warn: (_, text) => lines.push(text) };
-  const redis = new RedisStore({ url: `redis://127.0.0.1:${PORT}`, holds: HOLDS });
-  const memory = new MemoryStore({ holds: HOLDS, clients: 1000 });
+  const redis = new RedisStore({ url: `redis://127.0.0.1:${PORT}`, holding: HOLDING });
+  const memory = new MemoryStore({ holding: HOLDING, clients: 1000 });
   const store = await FallbackStore.open({ redis, memory, log, retryMs: 50 }, 100);
   assert.equal(store.mode, 'memory');
   await store.apply(batch([hit('a', 4)]));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Lease } from '../../scorer/lease.ts';
 import { judge, type Judging, type Subject } from '../../scorer/judge.ts';
+import { seeded } from '../../scorer/random.ts';
 import { emptyRecord, type ClientRecord } from '../../scorer/store/record.ts';
 import { historyOf } from '../../scorer/sums.ts';
 import type { Lines } from '../../scorer/tier.ts';
@@ -10,8 +11,8 @@ import { addHits, addObserved } from '../../scorer/window.ts';
 import { fakeModel } from './models.ts';
 
 const NOW = 1_700_000_000;
-const NOBODY = { tier: -1, since: [0, 0] };
-const LINES: Lines = { thresholds: [0.35, 0.7], margin: 0.05, holds: [120, 600] };
+const NOBODY = { tier: -1, since: [0, 0], returned: 0 };
+const LINES: Lines = { thresholds: [0.35, 0.7], margin: 0.05, holds: [120, 600], repeat: 0, clean: 0 };
 // sigmoid(3 ln((1+r)/101)) reaches 0.35 with the 82nd and 0.7 with the 133rd request, 0.3 with the 76th.
 const [STANDARD, SLOW] = [82, 133];
 
@@ -111,14 +112,16 @@ test('getting worse is immediate, getting better takes the hold from the last se
   const first = await one(subject(record(flood)));
   assert.equal(first.tier, 2);
   // 100 hits are left after 57 s (score 0.49), none after 60: 0.65 is last reached after 56 s, 0.30 after 59.
-  assert.deepEqual(first.write, { key: 'a', tier: 2, since: [NOW + 59, NOW + 56], found: NOBODY });
+  const held = { tier: 2, since: [NOW + 59, NOW + 56], returned: 0 };
+  assert.deepEqual(first.write, { key: 'a', ...held, found: NOBODY });
   const since = [...(first.write?.since ?? [])];
   const later = async (s: number) => one(subject(record([], { tier: 2, since })), { now: s });
   assert.equal((await later(NOW + 56 + 599)).tier, 2);
   assert.equal((await later(NOW + 56 + 599)).origin, 'held');
   const freed = await later(NOW + 56 + 600);
   assert.equal(freed.tier, 0, 'the hold of the better line ended before');
-  assert.deepEqual(freed.write, { key: 'a', tier: 0, since: [0, 0], found: { tier: 2, since } });
+  const free = { tier: 0, since: [0, 0], returned: NOW + 56 + 600 };
+  assert.deepEqual(freed.write, { key: 'a', ...free, found: held });
 });
 
 test('between line and margin a client stays, and its hold begins anew', async () => {
@@ -149,6 +152,72 @@ test('ttl_ms ends when the tier would improve without more hits, and is at most 
   assert.equal((await one(subject(record([[0, 1]])))).lease.ttl_ms, 60_000);
 });
 
+const DAY = 86_400;
+const REPEATED: Lines = { ...LINES, holds: [120, 60], repeat: DAY, clean: 20 };
+
+test('who has been let go once is let go a second time only a day later, one tier at a time', async () => {
+  const since = [NOW - 700, NOW - 700];
+  const at = (now: number, standing: Partial<ClientRecord>, lines = REPEATED) =>
+    one(subject(record([], standing)), { lines, now });
+  const first = await at(NOW, { tier: 2, since });
+  assert.deepEqual([first.write?.tier, first.write?.returned], [1, NOW], 'though no line holds it any more');
+  const back = { tier: 1, since: [NOW - 700, 0], returned: NOW };
+  const held = await at(NOW + DAY - 1, back);
+  assert.deepEqual([held.tier, held.origin, held.write], [1, 'held', undefined]);
+  assert.equal(held.lease.ttl_ms, 1000);
+  const later = await at(NOW + DAY, back);
+  assert.deepEqual([later.tier, later.write?.returned], [0, NOW + DAY]);
+  assert.equal(
+    (await at(NOW, { tier: 2, since }, { ...REPEATED, repeat: 0 })).tier,
+    0,
+    'without repeat at once',
+  );
+});
+
+test('worse stays immediate, and keeps the second of the return', async () => {
+  const back = { tier: 0, since: [0, 0], returned: NOW - 5 };
+  const { write } = await one(subject(record([[0, SLOW]], back)), { lines: REPEATED });
+  assert.deepEqual([write?.tier, write?.returned], [2, NOW - 5]);
+});
+
+test('a whole minute of requests below the line lets out of the worst tier before the day is over', async () => {
+  const tier = async (requests: number, standing: Partial<ClientRecord>, lines = REPEATED) =>
+    (await one(subject(record([[0, requests]], standing)), { lines })).tier;
+  const slow = { tier: 2, since: [NOW - 70, NOW - 60], returned: NOW - 100 };
+  assert.equal(await tier(20, slow), 1);
+  assert.equal(await tier(19, slow), 2);
+  assert.equal(await tier(20, { ...slow, since: [NOW - 70, NOW - 59] }), 2, 'its hold is not over');
+  assert.equal(await tier(20, slow, { ...REPEATED, clean: 0 }), 2);
+  assert.equal(
+    await tier(20, { tier: 1, since: [NOW - 700, 0], returned: NOW - 100 }),
+    1,
+    'not out of another',
+  );
+});
+
+test('however a client behaves, it changes tier at most four times a day', async () => {
+  const lines: Lines = { ...REPEATED, clean: 0 };
+  const random = seeded(7);
+  for (let client = 0; client < 20; client++) {
+    let standing: Partial<ClientRecord> = {};
+    const changes: number[] = [];
+    let tier = 0;
+    for (let now = NOW; now < NOW + 5 * DAY; now += 60 + Math.floor(3600 * random())) {
+      const made = emptyRecord(2);
+      addHits(made.track, now, Math.floor(160 * random()));
+      const verdict = await one(subject({ ...made, last: now, ...standing }), { lines, now });
+      if (verdict.write) {
+        const { tier, since, returned } = verdict.write;
+        standing = { tier, since: [...since], returned };
+      }
+      if (verdict.tier !== tier) changes.push(now);
+      tier = verdict.tier;
+    }
+    assert.ok(changes.length > 5, 'it does change');
+    changes.forEach((at, i) => assert.ok((changes[i + 4] ?? Infinity) - at >= DAY, `client ${client}`));
+  }
+});
+
 test('without holds nothing is held, and ttl_ms is when the score falls below the line', async () => {
   const lines: Lines = { ...LINES, holds: [0, 0] };
   const flood = record([[40, 100]]);
@@ -163,7 +232,7 @@ test('without holds nothing is held, and ttl_ms is when the score falls below th
 test('a lost record comes back with the tier that the gateway holds, for a whole hold', async () => {
   const back = await one(subject(null, { reported: 2 }));
   assert.deepEqual([back.tier, back.origin], [2, 'held']);
-  assert.deepEqual(back.write, { key: 'a', tier: 2, since: [NOW, NOW], found: NOBODY });
+  assert.deepEqual(back.write, { key: 'a', tier: 2, since: [NOW, NOW], returned: 0, found: NOBODY });
   const known = await one(subject(record([], { tier: 0 }), { reported: 2 }));
   assert.equal(known.tier, 0, 'a record that says better is right');
 });
@@ -172,7 +241,7 @@ test('a pinned client has the pinned tier, the longest lease, and no past when t
   const pinned = await one(subject(record([[0, 500]]), { pin: 0, reported: 0 }));
   assert.deepEqual([pinned.tier, pinned.origin, pinned.lease.hits], [0, 'pinned', 1024]);
   const quiet = await one(subject(record([[0, 1]]), { pin: 2, reported: 2 }));
-  assert.deepEqual(quiet.write, { key: 'a', tier: 0, since: [0, 0], found: NOBODY });
+  assert.deepEqual(quiet.write, { key: 'a', tier: 0, since: [0, 0], returned: 0, found: NOBODY });
 });
 
 test('a client in the best tier needs no record of that', async () => {

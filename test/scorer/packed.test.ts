@@ -6,10 +6,11 @@ import { seeded } from '../../scorer/random.ts';
 import { unpack } from '../../scorer/store/packed.ts';
 import { add, decode, type ClientRecord } from '../../scorer/store/record.ts';
 import { withTier } from '../../scorer/store/standing.ts';
-import type { Reported } from '../../scorer/store/store.ts';
+import type { Reported, Standing } from '../../scorer/store/store.ts';
 import { sumsAt } from '../../scorer/sums.ts';
 
 const NOW = 1_800_000_000;
+const NOBODY: Standing = { tier: -1, since: [0, 0], returned: 0 };
 const random = seeded(3);
 const below = (n: number): number => Math.floor(n * random());
 
@@ -44,10 +45,10 @@ test('the sums of a packed record are those of its track, from whichever second 
 test('a tier is written into a record without touching its window', () => {
   for (let i = 0; i < 50; i++) {
     const { record, last } = someRecord();
-    const standing = { tier: 2, since: [last + 7, last + 3] };
-    const told = withTier(record, { key: 'a', ...standing, found: { tier: -1, since: [0, 0] } });
-    const packed = unpack(told, 2);
-    assert.deepEqual({ tier: packed?.tier, since: packed?.since }, standing);
+    const standing = { tier: 2, since: [last + 7, last + 3], returned: below(2) * last };
+    const told = withTier(record, { key: 'a', ...standing, found: NOBODY });
+    const { tier, since, returned } = unpack(told, 2) as Standing;
+    assert.deepEqual({ tier, since, returned }, standing);
     assert.deepEqual(decode(told, 2)?.track, decode(record, 2)?.track);
     assert.deepEqual(decode(told, 2)?.last, last);
   }
@@ -55,14 +56,15 @@ test('a tier is written into a record without touching its window', () => {
 
 test('a record of other tiers has lost its standing and nothing else', () => {
   const { record, last } = someRecord();
-  const told = withTier(record, { key: 'a', tier: 1, since: [last, 0], found: { tier: -1, since: [0, 0] } });
-  const packed = unpack(told, 3);
-  assert.deepEqual({ tier: packed?.tier, since: packed?.since }, { tier: -1, since: [0, 0, 0] });
+  const told = withTier(record, { key: 'a', tier: 1, since: [last, 0], returned: last, found: NOBODY });
+  const { tier, since, returned } = unpack(told, 3) as Standing;
+  assert.deepEqual({ tier, since, returned }, { tier: -1, since: [0, 0, 0], returned: 0 });
   const again = withTier(told, {
     key: 'a',
     tier: 1,
     since: [last, 0, 0],
-    found: { tier: -1, since: [0, 0, 0] },
+    returned: 0,
+    found: { tier: -1, since: [0, 0, 0], returned: 0 },
   });
   assert.equal(unpack(again, 3)?.tier, 1);
   assert.deepEqual(decode(again, 3)?.track, decode(record, 2)?.track);

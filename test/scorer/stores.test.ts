@@ -8,17 +8,17 @@ import type { Applied, Batch, Reported, WindowStore } from '../../scorer/store/s
 import { hitsOf, type Window } from '../../scorer/window.ts';
 import { startRedis, until, type RedisServer } from './redis_server.ts';
 
-const HOLDS = [120, 600];
+const HOLDING = { holds: [120, 600], repeat: 5000 };
 /** What a judgement finds in a record that has no tier. */
-const NOBODY = { tier: -1, since: [0, 0] };
+const NOBODY = { tier: -1, since: [0, 0], returned: 0 };
 let server: RedisServer;
 let redis: RedisStore;
 let sharded: RedisStore;
 
 before(async () => {
   server = await startRedis(15100);
-  redis = new RedisStore({ url: server.url, holds: HOLDS, timeoutMs: 2000 });
-  sharded = new RedisStore({ url: server.url, holds: HOLDS, timeoutMs: 2000, shards: 3 });
+  redis = new RedisStore({ url: server.url, holding: HOLDING, timeoutMs: 2000 });
+  sharded = new RedisStore({ url: server.url, holding: HOLDING, timeoutMs: 2000, shards: 3 });
   for (const store of [redis, sharded]) {
     store.connect();
     await until(() => store.redis.status === 'ready');
@@ -43,7 +43,7 @@ let address = 0;
 const fresh = (): string => `10.${(address += 1) >> 8}.${address & 255}.1`;
 
 function windowIn({ records, now }: Applied, i = 0): Window {
-  const record = decode(records[i] as Buffer, HOLDS.length);
+  const record = decode(records[i] as Buffer, 2);
   assert.ok(record, 'there is a record');
   return windowOf(record, now.s);
 }
@@ -51,7 +51,7 @@ function windowIn({ records, now }: Applied, i = 0): Window {
 const kinds: [string, () => WindowStore][] = [
   ['in Redis', () => redis],
   ['in three shards of Redis', () => sharded],
-  ['in memory', () => new MemoryStore({ holds: HOLDS, clients: 1000 })],
+  ['in memory', () => new MemoryStore({ holding: HOLDING, clients: 1000 })],
 ];
 for (const [where, make] of kinds) {
   describe(where, () => {
@@ -155,27 +155,27 @@ for (const [where, make] of kinds) {
       clients.forEach((_, i) => assert.equal(hitsOf(windowIn(applied, i)), i + 1));
     });
 
-    test('tier and since live in the record, and counting keeps them', async () => {
+    test('a standing lives in the record, and counting keeps them', async () => {
       const key = fresh();
       await store.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
       const { now } = await store.look([key]);
-      await store.hold([{ key, tier: 2, since: [now.s, now.s + 9], found: NOBODY }]);
+      await store.hold([{ key, tier: 2, since: [now.s, now.s + 9], returned: now.s - 7, found: NOBODY }]);
       const applied = await store.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
       const record = decode(applied.records[0] as Buffer, 2);
-      assert.deepEqual([record?.tier, record?.since], [2, [now.s, now.s + 9]]);
+      assert.deepEqual([record?.tier, record?.since, record?.returned], [2, [now.s, now.s + 9], now.s - 7]);
       assert.equal(hitsOf(windowIn(applied)), 2);
     });
 
     const standing = async (key: string): Promise<unknown> => {
       const record = decode((await store.look([key])).records[0] as Buffer, 2);
-      return record && { tier: record.tier, since: record.since };
+      return record && { tier: record.tier, since: record.since, returned: record.returned };
     };
 
     test('of two judgements of the same record the worse stands, whichever is written last', async () => {
-      const before = { tier: 1, since: [100, 0] };
+      const before = { tier: 1, since: [100, 0], returned: 0 };
       const [newer, older] = [
-        { tier: 2, since: [180, 170] },
-        { tier: 1, since: [175, 0] },
+        { tier: 2, since: [180, 170], returned: 0 },
+        { tier: 1, since: [175, 0], returned: 0 },
       ];
       for (const order of [
         [newer, older],
@@ -188,8 +188,17 @@ for (const [where, make] of kinds) {
       }
     });
 
-    const slow = { tier: 2, since: [100, 100] };
-    const free = { tier: 0, since: [0, 0] };
+    const slow = { tier: 2, since: [100, 100], returned: 0 };
+    const free = { tier: 0, since: [0, 0], returned: 760 };
+
+    test('of two judgements the later return stands, and a client that has returned is none that was forgotten', async () => {
+      const key = fresh();
+      await store.hold([{ key, ...slow, found: NOBODY }]);
+      await store.hold([{ key, ...free, found: slow }]);
+      await store.hold([{ key, tier: 1, since: [790, 0], returned: 760, found: free }]);
+      await store.hold([{ key, tier: 2, since: [795, 791], returned: 750, found: free }]);
+      assert.deepEqual(await standing(key), { tier: 2, since: [795, 791], returned: 760 });
+    });
 
     test('a judgement that only kept a tier does not bring it back when another has let the client go', async () => {
       const key = fresh();
@@ -200,7 +209,7 @@ for (const [where, make] of kinds) {
     });
 
     test('a judgement that saw a new offence stands, whether a release is written before it or after', async () => {
-      const offended = { tier: 2, since: [780, 770] };
+      const offended = { tier: 2, since: [780, 770], returned: 0 };
       for (const order of [
         [free, offended],
         [offended, free],
@@ -208,7 +217,7 @@ for (const [where, make] of kinds) {
         const key = fresh();
         await store.hold([{ key, ...slow, found: NOBODY }]);
         for (const one of order) await store.hold([{ key, ...one, found: slow }]);
-        assert.deepEqual(await standing(key), offended);
+        assert.deepEqual(await standing(key), { ...offended, returned: free.returned });
       }
     });
 
@@ -219,7 +228,7 @@ for (const [where, make] of kinds) {
           await store.hold([{ key, ...slow, found: NOBODY }]);
           await store.change([{ ip: key, forget: true }], 0);
           if (hits > 0) await store.apply(batch([{ key, hits: [[0, hits]], added: {} }]));
-          await store.hold([{ key, tier: 2, since: [1e9, 1e9], found }]);
+          await store.hold([{ key, tier: 2, since: [1e9, 1e9], returned: 0, found }]);
           assert.equal(decode((await store.look([key])).records[0] as Buffer, 2)?.tier, 0);
         }
       }
@@ -230,7 +239,7 @@ for (const [where, make] of kinds) {
       await store.change([{ ip: key, forget: true }], 0);
       const { records, now } = await store.look([key]);
       const found = decode(records[0] as Buffer, 2) ?? NOBODY;
-      const offended = { tier: 2, since: [now.s + 59, now.s + 50] };
+      const offended = { tier: 2, since: [now.s + 59, now.s + 50], returned: 0 };
       await store.hold([{ key, ...offended, found }]);
       assert.deepEqual(await standing(key), offended);
     });
@@ -238,7 +247,7 @@ for (const [where, make] of kinds) {
     test('a tier outlives a record that was lost', async () => {
       const key = fresh();
       const { now } = await store.look([key]);
-      await store.hold([{ key, tier: 1, since: [now.s, 0], found: NOBODY }]);
+      await store.hold([{ key, tier: 1, since: [now.s, 0], returned: 0, found: NOBODY }]);
       const { records } = await store.look([key]);
       assert.equal(decode(records[0] as Buffer, 2)?.tier, 1);
       assert.equal(decode(records[0] as Buffer, 2)?.last, 0);
@@ -247,7 +256,7 @@ for (const [where, make] of kinds) {
     test('with another number of tiers a tier is void and the window stays', async () => {
       const key = fresh();
       await store.apply(batch([{ key, hits: [[0, 3]], added: {} }]));
-      await store.hold([{ key, tier: 1, since: [5, 0], found: NOBODY }]);
+      await store.hold([{ key, tier: 1, since: [5, 0], returned: 0, found: NOBODY }]);
       const { records, now } = await store.look([key]);
       const record = decode(records[0] as Buffer, 3);
       assert.equal(record?.tier, -1);
@@ -300,7 +309,7 @@ for (const [where, make] of kinds) {
     test('a forgotten client has an empty window and the best tier', async () => {
       const key = fresh();
       await store.apply(batch([{ key, hits: [[0, 9]], added: {} }]));
-      await store.hold([{ key, tier: 2, since: [9, 9], found: NOBODY }]);
+      await store.hold([{ key, tier: 2, since: [9, 9], returned: 0, found: NOBODY }]);
       await store.change([{ ip: key, forget: true }], 0);
       const applied = await store.look([key]);
       assert.equal(hitsOf(windowIn(applied)), 0);
@@ -322,7 +331,7 @@ for (const [where, make] of kinds) {
 
 test('Redis and memory make the same record of the same reports', async () => {
   let now = 0;
-  const memory = new MemoryStore({ holds: HOLDS, clients: 1000, clock: () => now * 1000 });
+  const memory = new MemoryStore({ holding: HOLDING, clients: 1000, clock: () => now * 1000 });
   const keys = [fresh(), fresh(), fresh()];
   for (let round = 0; round < 60; round++) {
     const clients = keys.map((key, k): Reported => {
@@ -348,17 +357,22 @@ test('Redis and memory make the same record of the same reports', async () => {
   }
 });
 
-test('a record expires after the window, a held one after its hold', async () => {
+test('a record expires after the window, a held one when it may return again after its hold', async () => {
   const key = fresh();
   await redis.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
   const idle = await server.client.ttl(redis.key(key));
   assert.ok(idle >= 60 && idle <= 80, `${idle} s`);
   const { now } = await redis.look([key]);
-  await redis.hold([{ key, tier: 2, since: [now.s, now.s + 30], found: NOBODY }]);
+  await redis.hold([{ key, tier: 2, since: [now.s, now.s + 30], returned: 0, found: NOBODY }]);
   const held = await server.client.ttl(redis.key(key));
-  assert.ok(held > 600 && held <= 632, `${held} s`);
+  assert.ok(held > 5600 && held <= 5632, `${held} s`);
   await redis.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
-  assert.ok((await server.client.ttl(redis.key(key))) > 600);
+  assert.ok((await server.client.ttl(redis.key(key))) > 5600);
+  const back = { tier: 0, since: [0, 0], returned: now.s };
+  await redis.hold([{ key, ...back, found: { tier: 2, since: [now.s, now.s + 30], returned: 0 } }]);
+  await redis.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
+  const returned = await server.client.ttl(redis.key(key));
+  assert.ok(returned > 4950 && returned <= 5000, `${returned} s`);
 });
 
 test('Redis knows a forgotten client for as long as a gateway may name its tier, active or not', async () => {
@@ -393,7 +407,7 @@ test('when the wall clock steps, a batch lands in its second, and the clock lear
 });
 
 test('until Redis has answered, its clock is taken to be ours', () => {
-  const unasked = new RedisStore({ url: 'redis://127.0.0.1:1', holds: HOLDS });
+  const unasked = new RedisStore({ url: 'redis://127.0.0.1:1', holding: HOLDING });
   assert.ok(Math.abs(unasked.nowMs() - Date.now()) < 1000);
 });
 
@@ -406,7 +420,7 @@ test('after SCRIPT FLUSH the next batch counts', async () => {
 });
 
 test('the memory store forgets the client seen longest ago when it is full', async () => {
-  const memory = new MemoryStore({ holds: HOLDS, clients: 2 });
+  const memory = new MemoryStore({ holding: HOLDING, clients: 2 });
   const keys = [fresh(), fresh(), fresh()];
   for (const key of keys) await memory.apply(batch([{ key, hits: [[0, 1]], added: {} }]));
   const { records } = await memory.look(keys);
@@ -417,22 +431,22 @@ test('the memory store forgets the client seen longest ago when it is full', asy
   assert.equal(memory.forgotten, 1);
 });
 
-test('the memory store lets idle clients go, held ones after their hold', async () => {
+test('the memory store lets idle clients go, held ones when they may return again', async () => {
   let now = 1_000_000;
-  const memory = new MemoryStore({ holds: HOLDS, clients: 10, clock: () => now * 1000 });
+  const memory = new MemoryStore({ holding: HOLDING, clients: 10, clock: () => now * 1000 });
   await memory.apply(
     batch([
       { key: 'a', hits: [[0, 1]], added: {} },
       { key: 'b', hits: [[0, 1]], added: {} },
     ]),
   );
-  await memory.hold([{ key: 'b', tier: 1, since: [now, 0], found: NOBODY }]);
+  await memory.hold([{ key: 'b', tier: 1, since: [now, 0], returned: 0, found: NOBODY }]);
   now += 100;
   assert.deepEqual(
     (await memory.look(['a', 'b'])).records.map((r) => r.length > 0),
     [false, true],
   );
-  now += 100;
+  now += 5100;
   assert.deepEqual(
     (await memory.look(['a', 'b'])).records.map((r) => r.length > 0),
     [false, false],
@@ -441,7 +455,7 @@ test('the memory store lets idle clients go, held ones after their hold', async 
 
 test('the memory store knows a forgotten client for as long as a gateway may name its tier, active or not', async () => {
   let now = 1_000_000;
-  const memory = new MemoryStore({ holds: HOLDS, clients: 10, clock: () => now * 1000 });
+  const memory = new MemoryStore({ holding: HOLDING, clients: 10, clock: () => now * 1000 });
   const forget = ['a', 'b'].map((ip) => ({ ip, forget: true }) as const);
   await memory.change(forget, 0);
   await memory.apply(batch([{ key: 'b', hits: [[0, 1]], added: {} }]));

@@ -15,7 +15,7 @@ import type { Judging } from '../../scorer/judge.ts';
 import { looksOf } from '../../scorer/observations.ts';
 import { fakeModel, writeModel } from '../scorer/models.ts';
 
-const LINES = { margin: 0.05, holds: [120, 600] };
+const LINES = { margin: 0.05, holds: [120, 600], repeat: 0, clean: 0 };
 const START = Date.UTC(2026, 0, 1) / 1000;
 
 interface Asked {

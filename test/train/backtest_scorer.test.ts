@@ -8,6 +8,7 @@ import { seeded } from '../../scorer/random.ts';
 import { emptyRecord, type ClientRecord } from '../../scorer/store/record.ts';
 import { keptFor } from '../../scorer/store/standing.ts';
 import { historyOf } from '../../scorer/sums.ts';
+import type { Lines } from '../../scorer/tier.ts';
 import { addHits, addObserved, prune } from '../../scorer/window.ts';
 import { DIMENSIONS } from '../../train/backtest_client.ts';
 import { BacktestScorer, newKept, type Told } from '../../train/backtest_scorer.ts';
@@ -41,13 +42,15 @@ function requests(n: number, answers: number, rude: boolean): Added[] {
   return added;
 }
 
+type Hysteresis = Omit<Lines, 'thresholds'>;
+
 /** As it was before: everything counted, asked and written at once. */
 class Eager {
   record: ClientRecord | null = null;
   until = 0;
 
-  async report({ hits, added, tier, leased }: Told, holds: number[], now: { s: number; ms: number }) {
-    const lines = { thresholds: model.thresholds, margin: 0.05, holds };
+  async report({ hits, added, tier, leased }: Told, hysteresis: Hysteresis, now: { s: number; ms: number }) {
+    const lines = { thresholds: model.thresholds, ...hysteresis };
     if (this.until <= now.s) this.record = null;
     if (hits.length + added.length > 0) {
       const { track } = (this.record ??= emptyRecord(2));
@@ -58,22 +61,25 @@ class Eager {
     const record = this.record && { ...this.record, ...historyOf(this.record.track) };
     const subject = { key: 'a', record, reported: tier, pin: -1, leased };
     const { verdicts, held } = await judge(model, [subject], lines, now);
-    for (const { tier, since } of held) {
+    for (const { tier, since, returned } of held) {
       this.record ??= emptyRecord(2);
-      Object.assign(this.record, { tier, since: [...since] });
+      Object.assign(this.record, { tier, since: [...since], returned });
     }
-    if (this.record !== null) this.until = now.s + keptFor(this.record, holds, now.s);
+    if (this.record !== null) this.until = now.s + keptFor(this.record, lines, now.s);
     return verdicts[0] as (typeof verdicts)[0];
   }
 }
 
-for (const holds of [
-  [120, 600],
-  [7, 30],
-  [0, 90],
-])
-  test(`the same verdicts and leases as judge(), with holds of ${holds.join(' and ')} s`, async () => {
-    const scorer = new BacktestScorer(model, { margin: 0.05, holds });
+for (const [holds, repeat, clean] of [
+  [[120, 600], 0, 0],
+  [[7, 30], 0, 0],
+  [[0, 90], 0, 0],
+  [[120, 60], 2000, 5],
+  [[20, 60], 300, 0],
+] as const)
+  test(`the same verdicts and leases as judge(), with holds of ${holds.join(' and ')} s, a return in ${repeat} s`, async () => {
+    const hysteresis = { margin: 0.05, holds, repeat, clean };
+    const scorer = new BacktestScorer(model, hysteresis);
     const tiers = new Set<string>();
     for (let client = 0; client < 40; client++) {
       const [kept, eager] = [newKept('a'), new Eager()];
@@ -95,7 +101,7 @@ for (const holds of [
         const added = requests(n, answers, rude);
         const told: Told = { hits, added, tier: below(6) === 0 ? -1 : tier, leased: below(30) - 10 };
         const now = { s, ms: below(1000) };
-        const verdict = await eager.report(told, holds, now);
+        const verdict = await eager.report(told, hysteresis, now);
         const { score, requests_60s, held, ttl_ms, ...said } = scorer.report(kept, told, now);
         assert.deepEqual(
           [score, said.tier, requests_60s, held, ttl_ms],
