@@ -59,7 +59,10 @@ const ask = (
   to: number,
   signs = 0,
 ): Question => ({
-  fill: (n, rows, at) => void featuresOf(more(sums, n, scratch, signs), names, rows, at),
+  // A method, not a function in a field: tsx gives those their names when it runs, which takes longer than a row.
+  fill(n, rows, at) {
+    featuresOf(more(sums, n, scratch, signs), names, rows, at);
+  },
   line,
   below: true,
   from: 0,
@@ -74,7 +77,12 @@ export function hitsQuestion({ sums, line }: Below, names: readonly string[]): Q
   const question = ask(sums, names, line, plusHits, MOST + 1);
   if (!hitsOnly(names)) return question;
   const hits = sums[HITS] as number;
-  return { ...question, fill: (n, rows, at) => void rows.fill(hits + n, at, at + names.length) };
+  return {
+    ...question,
+    fill(n, rows, at) {
+      rows.fill(hits + n, at, at + names.length);
+    },
+  };
 }
 
 /**
@@ -144,7 +152,6 @@ export const setsQuestion = (
   names: readonly string[],
   sets: readonly number[],
 ): Question =>
-  // Not a function with a name: tsx sets names when it runs, which would take longer than the rest.
   ask(sums, names, line, (_, n, into) => plusSigns(sums, TOGETHER, into, sets[n] as number), sets.length);
 
 /** The signs that do not end each client's lease at once: those in its window, and as many new ones as change little. */

@@ -97,7 +97,9 @@ export function decay(
   before = 0,
 ): Question {
   return {
-    fill: (seconds, rows, at) => void featuresOf(history.sumsAt(now + seconds, scratch), names, rows, at),
+    fill(seconds, rows, at) {
+      featuresOf(history.sumsAt(now + seconds, scratch), names, rows, at);
+    },
     line,
     below: false,
     from: 0,

@@ -29,19 +29,20 @@ end
 local older, sent = tonumber(ARGV[5]), tonumber(ARGV[6])
 if sent > 0 and now - sent >= 2 and now - sent <= SENDER_S then older = older + now - sent end
 
--- From the kinds: how to read a bucket, its width, and which of the values read belong to which observation.
-local fmt, width, slot, kinds = '<B', 1, {}, ARGV[7]
+-- From the kinds: how to read a bucket, its width, which of the values read belong to which observation, the most that
+-- one may be (none for a bitmap), and how long it is in the payload.
+local fmt, width, slot, most, size = '<B', 1, {}, {}, {}
 do
-  local at = 2
+  local at, kinds = 2, ARGV[7]
   for i = 1, #kinds do
     local kind = sub(kinds, i, i)
-    slot[i] = at
-    if kind == 'c' then fmt, width, at = fmt .. 'I2', width + 2, at + 1
-    elseif kind == 's' then fmt, width, at = fmt .. 'I6', width + 6, at + 1
+    slot[i], size[i] = at, kind == 'b' and 8 or 6
+    if kind == 'c' then fmt, width, at, most[i] = fmt .. 'I2', width + 2, at + 1, MAX16
+    elseif kind == 's' then fmt, width, at, most[i] = fmt .. 'I6', width + 6, at + 1, MAX48
     else fmt, width, at = fmt .. 'I4I4', width + 8, at + 2 end
   end
 end
-local values = slot[#kinds] + (sub(kinds, -1) == 'b' and 1 or 0)
+local empty_bucket = string.rep('\0', width)
 
 local holds, repeated = {}, nil
 for seconds in string.gmatch(ARGV[10], '%d+') do
@@ -68,36 +69,30 @@ local function add_hits(hits, last, second, n)
   return sub(hits, 1, p) .. write('<BI2', second % 256, min(n, MAX16)) .. sub(hits, p + 1)
 end
 
-local function add_observed(buckets, last, id, mask, at)
-  local p, v = #buckets, nil
+local function add_observed(buckets, last, id, seen, at)
+  local p, found = #buckets, false
   local last_id = floor(last / bucket_s)
   while p > 0 do
     local b = last_id - (last_id - byte(buckets, p - width + 1)) % 256
-    if b < id then break end
-    if b == id then
-      v = { read(fmt, buckets, p - width + 1) }
-      break
-    end
+    found = b == id
+    if b <= id then break end
     p = p - width
   end
-  local before = v and p - width or p
-  if not v then
-    v = { id % 256 }
-    for i = 2, values do v[i] = 0 end
-  end
-  for i = 1, #kinds do
-    if floor(mask / 2 ^ (i - 1)) % 2 == 1 then
-      local kind, s = byte(kinds, i), slot[i]
-      if kind == 98 then -- b
-        local hi, lo = read('<I4I4', payload, at)
-        v[s], v[s + 1], at = bit.bor(v[s], hi) % 2 ^ 32, bit.bor(v[s + 1], lo) % 2 ^ 32, at + 8
-      else
-        local more = read('<I6', payload, at)
-        v[s], at = min(v[s] + more, kind == 99 and MAX16 or MAX48), at + 6
-      end
+  local v = { read(fmt, found and sub(buckets, p - width + 1, p) or empty_bucket) }
+  v[1] = id % 256
+  for _ = 1, seen do
+    local i = byte(payload, at)
+    local s = slot[i]
+    if most[i] then
+      v[s] = min(v[s] + read('<I6', payload, at + 1), most[i])
+    else
+      local hi, lo = read('<I4I4', payload, at + 1)
+      v[s], v[s + 1] = bit.bor(v[s], hi) % 2 ^ 32, bit.bor(v[s + 1], lo) % 2 ^ 32
     end
+    at = at + 1 + size[i]
   end
-  return sub(buckets, 1, before) .. write(fmt, unpack(v, 1, values)) .. sub(buckets, p + 1)
+  v[#v] = nil -- where the reading ended
+  return sub(buckets, 1, found and p - width or p) .. write(fmt, unpack(v)) .. sub(buckets, p + 1)
 end
 
 -- The payload, client by client: key, hits, observations.
@@ -110,13 +105,9 @@ while position <= length do
   position = position + 1 + n
   local hits = byte(payload, position)
   position = position + 1 + 5 * hits
-  local mask = read('<I4', payload, position + 1)
-  position = position + 5
-  for i = 1, #kinds do
-    if mask == 0 then break end
-    if mask % 2 == 1 then position = position + (byte(kinds, i) == 98 and 8 or 6) end
-    mask = floor(mask / 2)
-  end
+  local seen = byte(payload, position + 1)
+  position = position + 2
+  for _ = 1, seen do position = position + 1 + size[byte(payload, position)] end
 end
 
 local found = {}
@@ -151,8 +142,8 @@ end
 
 local function add(record, at)
   local count = byte(payload, at)
-  local mask = read('<I4', payload, at + 2 + 5 * count)
-  if count == 0 and mask == 0 then return record, false end
+  local seen = byte(payload, at + 2 + 5 * count)
+  if count == 0 and seen == 0 then return record, false end
   local top, last, hits, buckets
   if record and #record >= 8 then top, last, hits, buckets = split(record) end
   if not top then top, last, hits, buckets = nobody, 0, '', '' end
@@ -173,10 +164,10 @@ local function add(record, at)
     local age, n = read('<BI4', payload, at + 1 + 5 * i)
     if age + older < WINDOW then hits = add_hits(hits, last, now - age - older, n) end
   end
-  if mask > 0 then
+  if seen > 0 then
     local id = floor((now - byte(payload, at + 1 + 5 * count) - older) / bucket_s)
     if id >= first_bucket then
-      buckets = add_observed(buckets, last, id, mask, at + 6 + 5 * count)
+      buckets = add_observed(buckets, last, id, seen, at + 3 + 5 * count)
     end
   end
   record = sub(top, 1, 2) .. write('<I4BB', last, #hits / 3, #buckets / width) .. sub(top, 9) .. hits .. buckets

@@ -1,8 +1,8 @@
 /**
  * The clients of a batch as one string for count.lua, which costs one argument instead of thousands:
  *
- *   per client: u8 length · key · u8 hits · hits × (u8 age, u32 n) · u8 age of the observations · u32 mask
- *   then, per observation in the mask: number u48, bitmap u32 u32
+ *   per client: u8 length · key · u8 hits · hits × (u8 age, u32 n) · u8 age of the observations · u8 how many
+ *   then, per observation: u8 which, from 1 · number u48, bitmap u32 u32
  *
  * Little endian. It is also what is kept of a batch for a Redis that is down.
  */
@@ -14,7 +14,7 @@ import type { Reported } from './store.ts';
 const MAX_32 = 2 ** 32 - 1;
 const MAX_48 = 2 ** 48 - 1;
 /** A client with 64 pairs of hits and every observation: the most that one can take. */
-const MOST = 1 + 255 + 1 + 64 * 5 + 5 + 8 * OBSERVATIONS.length;
+const MOST = 1 + 255 + 1 + 64 * 5 + 2 + 9 * OBSERVATIONS.length;
 
 // Only one batch is packed at a time, and what is handed out is a copy.
 let scratch = Buffer.allocUnsafe(1 << 16);
@@ -38,13 +38,7 @@ function packClient(client: Reported, start: number): number {
   at += 1 + (scratch[at] as number);
   at = packHits(client.hits ?? [], at);
   scratch[at] = Math.min(youngest(client.hits), 255);
-  const mask = at + 1;
-  at += 5;
-  let set = 0;
-  for (const name in client.added) {
-    if (client.added[name] !== undefined) set += 1;
-  }
-  return set === 0 ? (scratch.writeUInt32LE(0, mask), at) : packObserved(client, mask, at);
+  return packObserved(client, at + 1);
 }
 
 function packHits(hits: NonNullable<Reported['hits']>, start: number): number {
@@ -61,22 +55,25 @@ function packHits(hits: NonNullable<Reported['hits']>, start: number): number {
   return at;
 }
 
-function packObserved(client: Reported, mask: number, start: number): number {
-  let at = start;
-  let bits = 0;
-  for (const o of OBSERVATIONS) {
-    const value = client.added[o.name];
+const NUMBER = new Map(OBSERVATIONS.map(({ name, index }) => [name, index + 1]));
+
+function packObserved({ added }: Reported, start: number): number {
+  let at = start + 1;
+  let seen = 0;
+  for (const name in added) {
+    const value = added[name];
     if (value === undefined) continue;
-    bits += 2 ** o.index;
+    scratch[at] = NUMBER.get(name) as number;
     if (typeof value === 'number') {
-      scratch.writeUIntLE(Math.min(value, MAX_48), at, 6);
-      at += 6;
+      scratch.writeUIntLE(Math.min(value, MAX_48), at + 1, 6);
+      at += 7;
     } else {
-      scratch.writeUInt32LE(value.hi, at);
-      scratch.writeUInt32LE(value.lo, at + 4);
-      at += 8;
+      scratch.writeUInt32LE(value.hi, at + 1);
+      scratch.writeUInt32LE(value.lo, at + 5);
+      at += 9;
     }
+    seen += 1;
   }
-  scratch.writeUInt32LE(bits, mask);
+  scratch[start] = seen;
   return at;
 }

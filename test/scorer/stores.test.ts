@@ -317,14 +317,20 @@ for (const [where, make] of kinds) {
     });
 
     test('the busiest client has less than 1 KB', async () => {
-      const key = fresh();
-      for (let age = 59; age >= 0; age--) {
-        const added = { errors_4xx: 9, errors_5xx: 1, bytes: 1e9, paths: { hi: age, lo: age } };
-        await store.apply(batch([{ key, hits: [[age, 1e6]], added }]));
-      }
-      const { records } = await store.look([key]);
-      assert.ok((records[0] as Buffer).length < 1024, `${(records[0] as Buffer).length} bytes`);
-      assert.equal(decode(records[0] as Buffer, 2)?.track.hits.length, 60);
+      const minute = async (): Promise<Buffer> => {
+        const key = fresh();
+        const first = await store.look([key]);
+        for (let age = 59; age >= 0; age--) {
+          const added = { errors_4xx: 9, errors_5xx: 1, bytes: 1e9, paths: { hi: age, lo: age } };
+          await store.apply(batch([{ key, hits: [[age, 1e6]], added }]));
+        }
+        const { records, now } = await store.look([key]);
+        // Ages are counted from the moment of a report: of a second that ends meanwhile one is missing.
+        return now.s === first.now.s ? (records[0] as Buffer) : minute();
+      };
+      const record = await minute();
+      assert.ok(record.length < 1024, `${record.length} bytes`);
+      assert.equal(decode(record, 2)?.track.hits.length, 60);
     });
   });
 }
