@@ -52,7 +52,7 @@ export async function search(model: Scores, questions: readonly Question[]): Pro
  * How much more reaches a line is a matter of proportions, and the answer is more often small than large: the middle
  * between 10 and 1,000 is 100. How long a score stays above one is not: there, halves.
  */
-function between({ from, below, hint }: Question, low: number, high: number): number {
+export function between({ from, below, hint }: Question, low: number, high: number): number {
   if (hint !== undefined && low <= hint && hint <= high) return Math.max(low + 1, Math.min(hint, high - 1));
   if (!below) return (low + high) >> 1;
   return from - 1 + Math.ceil(Math.sqrt((low - from + 1) * (high - from + 1)));

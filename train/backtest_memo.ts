@@ -6,7 +6,7 @@ import type { Judging } from '../scorer/judge.ts';
 import { setsQuestion, signOrder, signRows, signSets, type Below } from '../scorer/lease.ts';
 import { featuresOf } from '../scorer/features.ts';
 import { SIGNS } from '../scorer/observations.ts';
-import type { Question } from '../scorer/search.ts';
+import { between, type Question } from '../scorer/search.ts';
 import { WIDTH, type Sums } from '../scorer/sums.ts';
 
 const PLACES = 1 << 15;
@@ -78,7 +78,7 @@ export class Scores {
   last(question: Question): number {
     let [low, high] = [question.from, question.to];
     while (high - low > 1) {
-      const middle = (low + high) >> 1;
+      const middle = between(question, low, high);
       if (this.at(question, middle) < question.line === question.below) low = middle;
       else high = middle;
     }

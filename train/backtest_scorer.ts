@@ -46,6 +46,8 @@ export interface Kept {
   leasedAt: Sums;
   /** What is known of that lease; null: nobody has asked. */
   lease: Lease | null;
+  /** Hits of its last lease of which all was known: the next one has about as many. */
+  hits: number;
 }
 export const newKept = (key: string): Kept => ({
   key,
@@ -54,6 +56,7 @@ export const newKept = (key: string): Kept => ({
   open: 0,
   leasedAt: new Float64Array(WIDTH),
   lease: null,
+  hits: 0,
 });
 
 /** What a gateway reports of a client. */
@@ -217,7 +220,11 @@ export class BacktestScorer {
     const lease = this.#lease(kept, tier);
     const known = lease[what];
     if (known.exact || known.n > need) return known;
-    return (lease[what] = this.#part(this.#question(this.#below(kept, tier), what, harmless), what, need));
+    const question = this.#question(this.#below(kept, tier), what, harmless);
+    if (what === 'hits') question.hint = kept.hits;
+    const part = (lease[what] = this.#part(question, what, need));
+    if (what === 'hits' && part.exact) kept.hits = part.n;
+    return part;
   }
 
   #part(question: Question, what: Dimension, need: number): Part {
