@@ -315,7 +315,8 @@ for (const [where, make] of kinds) {
       }
       const { records } = await store.look([key]);
       assert.ok((records[0] as Buffer).length < 1024, `${(records[0] as Buffer).length} bytes`);
-      assert.equal(decode(records[0] as Buffer, 2)?.track.hits.length, 60);
+      const seconds = decode(records[0] as Buffer, 2)?.track.hits.length ?? 0;
+      assert.ok(seconds === 60 || seconds === 59, `${seconds} seconds`); // a new second may have begun meanwhile
     });
   });
 }
