@@ -6,6 +6,7 @@ import { search, type Question } from './search.ts';
 import type { Held, Moment, Standing } from './store/store.ts';
 import { decay, improvesIn, nextTier, releaseLine, restored, tierOf, type Lines } from './tier.ts';
 import { HITS, WIDTH, plusHits, type History, type Sums } from './sums.ts';
+import { WINDOW_S } from './window.ts';
 
 export type Judging = Pick<Model, 'features' | 'thresholds' | 'monotone' | 'score'>;
 
@@ -89,7 +90,8 @@ async function begin(
     const record = records[i] as Known;
     const before = standing(subject, record, lines, now.s);
     const tier = nextTier(score, before, lines, now.s);
-    const since = before.since.map((second, line) => (line < tier ? second : 0));
+    // No window reaches further ahead: what does was written before the store's clock was set back.
+    const since = before.since.map((second, line) => (line < tier ? Math.min(second, now.s + WINDOW_S) : 0));
     return { subject, record, sums: windows[i] as Sums, score, before, after: { tier, since } };
   });
 }
