@@ -15,6 +15,7 @@ import {
   type Lines,
 } from './tier.ts';
 import { HITS, WIDTH, plusHits, type History, type Sums } from './sums.ts';
+import { WINDOW_S } from './window.ts';
 
 export type Judging = Pick<Model, 'features' | 'thresholds' | 'monotone' | 'score'>;
 
@@ -99,7 +100,8 @@ async function begin(
     const before = standing(subject, record, lines, now.s);
     const sums = windows[i] as Sums;
     const tier = nextTier(score, before, lines, now.s, sums[HITS] as number);
-    const since = before.since.map((second, line) => (line < tier ? second : 0));
+    // No window reaches further ahead: what does was written before the store's clock was set back.
+    const since = before.since.map((second, line) => (line < tier ? Math.min(second, now.s + WINDOW_S) : 0));
     const returned = returnedAt(tier, before, now.s);
     return { subject, record, sums, score, before, after: { tier, since, returned } };
   });
@@ -207,5 +209,5 @@ function verdict(one: Case, granted: Lease | undefined, lines: Lines, now: Momen
 function differs({ subject, record, after }: Case): boolean {
   if (record.tier !== after.tier) return record.tier >= 0 || after.tier > 0 || subject.pin >= 0;
   if (after.tier === 0) return false; // a `since` there says when it was forgotten, which stays
-  return after.since.some((second, i) => second !== record.since[i]);
+  return after.returned !== record.returned || after.since.some((second, i) => second !== record.since[i]);
 }

@@ -49,16 +49,22 @@ export function restored(tier: number, lines: number, now: number): Standing {
 }
 
 /** From which second on a line lets go a client whose score has fallen below it. */
-function letsGoAt(line: number, { since, returned }: Standing, { holds, repeat }: Holding): number {
+function letsGoAt(
+  line: number,
+  { since, returned }: Standing,
+  { holds, repeat }: Holding,
+  now: number,
+): number {
   const held = (since[line] ?? 0) + (holds[line] ?? 0);
-  return returned > 0 && repeat > 0 ? Math.max(held, returned + repeat) : held;
+  // A return later than now was written before the store's clock was set back.
+  return returned > 0 && repeat > 0 ? Math.max(held, Math.min(returned, now) + repeat) : held;
 }
 
 /** The same of a client with `hits` in its window now. */
 function letsGo(line: number, standing: Standing, lines: Lines, now: number, hits: number): boolean {
   const isWorst = line === lines.thresholds.length - 1;
   const repeat = isWorst && lines.clean > 0 && hits >= lines.clean ? 0 : lines.repeat;
-  return now >= letsGoAt(line, standing, { holds: lines.holds, repeat });
+  return now >= letsGoAt(line, standing, { holds: lines.holds, repeat }, now);
 }
 
 /**
@@ -77,7 +83,7 @@ export function nextTier(score: number, standing: Standing, lines: Lines, now: n
 
 /** When a client was last let go, if this is its next tier. */
 export const returnedAt = (tier: number, before: Standing, now: number): number =>
-  tier < before.tier ? now : before.returned;
+  tier < before.tier ? now : Math.min(before.returned, now);
 
 /** How low a score must be to count as below line i. A line without a hold has no margin either: nothing is held. */
 export function releaseLine(lines: Lines, i: number): number {
@@ -117,6 +123,6 @@ export function improvesIn(standing: Standing, lines: Lines, now: { s: number; m
   if (standing.tier <= 0) return Infinity;
   const line = standing.tier - 1;
   // A line without a hold lets go one second after the last second at which the score reached it.
-  const second = Math.max(letsGoAt(line, standing, lines), (standing.since[line] ?? 0) + 1);
+  const second = Math.max(letsGoAt(line, standing, lines, now.s), (standing.since[line] ?? 0) + 1);
   return (second - now.s) * 1000 - now.ms;
 }

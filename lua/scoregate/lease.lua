@@ -89,8 +89,9 @@ function M.go_on(c, taken, verdict, tier, now)
     if c.tier ~= taken.tier or c.pinned == 1 then
         return -- something else has been said of it since
     end
-    if tier ~= c.tier then
-        c.until_ms = 0 -- and it should have had a lease: ask again
+    if tier ~= c.tier or c.hits_end ~= taken.hits_end then
+        -- it should have had a lease, or has had another one since, which the report did not ask about: ask again
+        c.until_ms = 0
         return
     end
     c.score, c.held, c.verdict_at = verdict.score, 0, now

@@ -1,5 +1,6 @@
 -- POST /score_ip over a cosocket: one request, one answer, a connection that is kept.
 
+local clock = require "scoregate.clock"
 local observations = require "scoregate.observations"
 
 local settings = observations.settings
@@ -21,11 +22,11 @@ local M = {}
 
 -- The time limit is one for the whole exchange, so each step gets what is left of it.
 local function receive(sock, what, deadline)
-    local left = deadline - ngx.now()
+    local left = deadline - clock.now()
     if left <= 0 then
         return nil, "timeout"
     end
-    sock:settimeout(left * 1000)
+    sock:settimeout(left)
     return sock:receive(what)
 end
 
@@ -80,7 +81,7 @@ end
 
 --- Posts `body`: status and the answer's text; or nil, "could not …".
 function M.post(body)
-    local deadline = ngx.now() + settings.timeout_ms / 1000
+    local deadline = clock.now() + settings.timeout_ms
     local sock = ngx.socket.tcp()
     sock:settimeout(settings.timeout_ms)
     local ok, err = sock:connect(host, settings.scorer.port, { pool = "scoregate", pool_size = 1 })

@@ -253,6 +253,20 @@ describe("a lease", function()
         assert.are.equal(taken.hits, c.hits_end)
     end)
 
+    it("is gone on with only while it is the one that the report spoke of", function()
+        lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0, 0)
+        clients.take(c, taken)
+        lease.go_on(c, taken, verdict(), 0, 5)
+        assert.are.equal(lease.HOLDS, lease.state(c, c.hits, 5))
+        assert.are.equal(5, c.verdict_at)
+        local lost = ffi.new("scoregate_client")
+        clients.take(hit(1, 10), lost) -- this report gets its answer after that of a later one
+        clients.take(hit(1, 10), taken)
+        lease.grant(c, taken, verdict(500, 9, 9, 100000), 0, 0, 6) -- its scorer had not seen the lost one's hits
+        lease.go_on(c, lost, verdict(), 0, 7)
+        assert.are.equal(lease.ENDED, lease.state(c, c.hits, 7))
+    end)
+
     it("of an older generation ends within two seconds", function()
         lease.grant(c, taken, verdict(10, 9, 9, 100000), 0, 0, 0)
         clients.shared.generation, clients.shared.generation_at = 7, 1

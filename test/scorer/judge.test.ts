@@ -248,6 +248,26 @@ test('a client in the best tier needs no record of that', async () => {
   assert.equal((await one(subject(record([[0, 1]])))).write, undefined);
 });
 
+test('a clock that was set back does not make a hold longer than a window and the hold', async () => {
+  const since = [NOW + 3600, NOW + 3600];
+  const verdict = await one(subject(record([], { tier: 2, since })));
+  assert.equal(verdict.tier, 2);
+  assert.equal(verdict.improvesMs, (60 + 600) * 1000);
+  assert.deepEqual(verdict.write?.since, [NOW + 60, NOW + 60]);
+  const after = await one(subject(record([], { tier: 2, since: verdict.write?.since ?? [] })), {
+    now: NOW + 661,
+  });
+  assert.equal(after.tier, 0);
+});
+
+test('a clock that was set back makes the time until the next return no longer than that', async () => {
+  const early = { tier: 1, since: [NOW - 700, 0], returned: NOW + 3600 };
+  const { tier, write, improvesMs } = await one(subject(record([], early)), { lines: REPEATED });
+  assert.deepEqual([tier, write?.returned, improvesMs], [1, NOW, 1000 * DAY]);
+  const later = { now: NOW + DAY, lines: REPEATED };
+  assert.equal((await one(subject(record([], { ...early, returned: NOW })), later)).tier, 0);
+});
+
 test('a record that says when its client was forgotten keeps saying so, until the client offends', async () => {
   const forgotten = { tier: 0, since: [NOW - 5, NOW - 5] };
   assert.equal((await one(subject(record([[0, 1]], forgotten)))).write, undefined);

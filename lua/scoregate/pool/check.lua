@@ -1,5 +1,7 @@
 -- One active check of a backend: GET over a connection of its own. HTTP/1.0, so that the answer comes in one piece.
 
+local clock = require "scoregate.clock"
+
 local MOST = 64 * 1024 -- of a body that is looked through
 
 local M = {}
@@ -17,11 +19,11 @@ local function is_good(settings, status)
 end
 
 local function receive(sock, what, deadline)
-    local left = deadline - ngx.now()
+    local left = deadline - clock.now()
     if left <= 0 then
         return nil, "timeout"
     end
-    sock:settimeout(left * 1000)
+    sock:settimeout(left)
     return sock:receive(what)
 end
 
@@ -97,7 +99,7 @@ end
 function M.once(backend, settings)
     local sock = ngx.socket.tcp()
     sock:settimeout(settings.timeout_ms)
-    local ok, err, status = exchange(sock, backend, settings, ngx.now() + settings.timeout_ms / 1000)
+    local ok, err, status = exchange(sock, backend, settings, clock.now() + settings.timeout_ms)
     sock:close()
     return ok == true, err == "timeout" and "no answer in time" or err, status
 end
