@@ -3,7 +3,7 @@
  * a window up to sixteen times with more hits, errors or signs in it; over a typed array that is a few multiplications,
  * where objects would cost a hundred times as much.
  */
-import { BITMAPS, COUNTS, DISTINCT_MAX, SIGNS, distinct, type Bitmap } from './observations.ts';
+import { BITMAPS, COUNTS, DISTINCT_MAX, SIGNS, distinct } from './observations.ts';
 import { WINDOW_S, firstBucket, type Track, type Window } from './window.ts';
 
 export const HITS = 0;
@@ -62,7 +62,7 @@ export function sumsOf(window: Window, into: Sums = new Float64Array(WIDTH)): Su
   return into;
 }
 
-const bits = new Uint32Array(2 * BITMAPS.length);
+const bits = new Int32Array(2 * BITMAPS.length);
 
 /** The same from a track, as sumsOf(windowAt(track, now)) and without making a window. */
 export function sumsAt(track: Track, now: number, into: Sums = new Float64Array(WIDTH)): Sums {
@@ -70,18 +70,11 @@ export function sumsAt(track: Track, now: number, into: Sums = new Float64Array(
   sumHits(track, now, into);
   bits.fill(0);
   const first = firstBucket(now);
-  for (const { id, counts, bitmaps } of track.buckets) {
-    if (id < first) continue;
-    for (const name in counts) {
-      const i = PLACES[name] as number;
-      into[i] = (into[i] as number) + (counts[name] as number);
-    }
-    for (const name in bitmaps) {
-      const i = 2 * ((PLACES[name] as number) - FIRST_DISTINCT);
-      const { hi, lo } = bitmaps[name] as Bitmap;
-      bits[i] = (bits[i] as number) | hi;
-      bits[i + 1] = (bits[i + 1] as number) | lo;
-    }
+  for (const bucket of track.buckets) {
+    if (bucket.id < first) continue;
+    for (let i = 0; i < COUNTS.length; i++)
+      into[FIRST_COUNT + i] = (into[FIRST_COUNT + i] as number) + (bucket.counts[i] as number);
+    for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) | (bucket.bits[i] as number);
   }
   for (let i = 0; i < BITMAPS.length; i++) {
     const [hi, lo] = [bits[2 * i] as number, bits[2 * i + 1] as number];

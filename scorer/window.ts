@@ -5,15 +5,20 @@
  * Track: what is kept of a client, hits by second and the rest by bucket of BUCKET_S seconds.
  * Window: the same seen from one moment, with ages in place of times and sums in place of buckets.
  */
-import { distinct, type Added, type Bitmap, type Counts } from './observations.ts';
+import { BITMAPS, COUNTS, distinct, type Added, type Bitmap, type Counts } from './observations.ts';
 
 export const WINDOW_S = 60;
 /** Counts are kept by bucket, not by second: at most 10 of them per client, which keeps a client under 1 KB. */
 export const BUCKET_S = 6;
 
-export interface Bucket extends Added {
+/** Lists, since objects with a field for each name that there is happen to be take five times as long. */
+export interface Bucket {
   /** floor(second / BUCKET_S) */
   id: number;
+  /** One number for each of COUNTS. */
+  counts: number[];
+  /** Two halves for each of BITMAPS, as signed integers. */
+  bits: number[];
 }
 export interface Track {
   /** [second, hits], oldest first, each second once. */
@@ -47,16 +52,28 @@ export function addHits(track: Track, second: number, n: number): void {
   else track.hits.splice(at, 0, [second, n]);
 }
 
-function merge(bitmaps: Record<string, Bitmap>, more: Record<string, Bitmap>): void {
-  for (const name in more) {
-    const bits = more[name] as Bitmap;
-    const had = bitmaps[name];
-    bitmaps[name] = had ? { hi: (had.hi | bits.hi) >>> 0, lo: (had.lo | bits.lo) >>> 0 } : bits;
-  }
-}
+export const emptyBucket = (id: number): Bucket => ({
+  id,
+  counts: new Array<number>(COUNTS.length).fill(0),
+  bits: new Array<number>(2 * BITMAPS.length).fill(0),
+});
 
-function sum(counts: Counts, more: Counts): void {
-  for (const name in more) counts[name] = (counts[name] ?? 0) + (more[name] ?? 0);
+/** Where a name stands in its list. */
+const PLACES: Readonly<Record<string, number>> = Object.fromEntries(
+  [COUNTS, BITMAPS].flatMap((names) => names.map((name, i): [string, number] => [name, i])),
+);
+
+function addTo({ counts, bits }: Bucket, added: Added): void {
+  for (const name in added.counts) {
+    const i = PLACES[name] as number;
+    counts[i] = (counts[i] as number) + (added.counts[name] as number);
+  }
+  for (const name in added.bitmaps) {
+    const i = 2 * (PLACES[name] as number);
+    const { hi, lo } = added.bitmaps[name] as Bitmap;
+    bits[i] = (bits[i] as number) | hi;
+    bits[i + 1] = (bits[i + 1] as number) | lo;
+  }
 }
 
 /** Adds observations at a second to a track, in place. */
@@ -66,11 +83,10 @@ export function addObserved(track: Track, second: number, added: Added): void {
   while (at > 0 && (track.buckets[at - 1]?.id ?? 0) > id) at--;
   let bucket = track.buckets[at - 1];
   if (bucket?.id !== id) {
-    bucket = { id, counts: {}, bitmaps: {} };
+    bucket = emptyBucket(id);
     track.buckets.splice(at, 0, bucket);
   }
-  sum(bucket.counts, added.counts);
-  merge(bucket.bitmaps, added.bitmaps);
+  addTo(bucket, added);
 }
 
 /** A copy that additions at `second` and later leave as it is; what they do not touch is shared. */
@@ -83,9 +99,9 @@ export function copyFrom({ hits, buckets }: Track, second: number): Track {
   }
   const first = Math.floor(second / BUCKET_S);
   for (let i = buckets.length - 1; i >= 0; i--) {
-    const { id, counts, bitmaps } = buckets[i] as Bucket;
+    const { id, counts, bits } = buckets[i] as Bucket;
     if (id < first) break;
-    copy.buckets[i] = { id, counts: { ...counts }, bitmaps: { ...bitmaps } };
+    copy.buckets[i] = { id, counts: counts.slice(), bits: bits.slice() };
   }
   return copy;
 }
@@ -115,15 +131,29 @@ export function windowAt(track: Track, now: number): Window {
     if (newest?.[0] === age) newest[1] += n;
     else window.hits.push([age, n]);
   }
-  const bitmaps: Record<string, Bitmap> = {};
-  const first = firstBucket(now);
-  for (const bucket of track.buckets) {
-    if (bucket.id < first) continue;
-    sum(window.counts, bucket.counts);
-    merge(bitmaps, bucket.bitmaps);
-  }
-  for (const name in bitmaps) window.distinct[name] = distinct(bitmaps[name] as Bitmap);
+  const { counts, bits } = bucketsAt(track, now);
+  COUNTS.forEach((name, i) => {
+    const n = counts[i] as number;
+    if (n !== 0) window.counts[name] = n;
+  });
+  BITMAPS.forEach((name, i) => {
+    const [hi, lo] = [bits[2 * i] as number, bits[2 * i + 1] as number];
+    if (hi !== 0 || lo !== 0) window.distinct[name] = distinct({ hi, lo });
+  });
   return window;
+}
+
+/** All that a window which ends with second `now` sees of a track's buckets, as one. */
+function bucketsAt({ buckets }: Track, now: number): Bucket {
+  const into = emptyBucket(0);
+  const first = firstBucket(now);
+  for (const { id, counts, bits } of buckets) {
+    if (id < first) continue;
+    for (let i = 0; i < counts.length; i++)
+      into.counts[i] = (into.counts[i] as number) + (counts[i] as number);
+    for (let i = 0; i < bits.length; i++) into.bits[i] = (into.bits[i] as number) | (bits[i] as number);
+  }
+  return into;
 }
 
 /** Hits in the window. */

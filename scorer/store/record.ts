@@ -8,8 +8,17 @@
  * Little endian. `last` is the second of the last report; everything else in the record is younger than 256 seconds
  * (buckets) before it, so one byte says when. A typical client has about 100 bytes, the busiest 900.
  */
-import { BITMAPS, COUNTS, OBSERVATIONS, type Bitmap, type Observation } from '../observations.ts';
-import { BUCKET_S, WINDOW_S, addHits, addObserved, emptyTrack, firstBucket, prune } from '../window.ts';
+import { BITMAPS, COUNTS, OBSERVATIONS, type Bitmap } from '../observations.ts';
+import {
+  BUCKET_S,
+  WINDOW_S,
+  addHits,
+  addObserved,
+  emptyBucket,
+  emptyTrack,
+  firstBucket,
+  prune,
+} from '../window.ts';
 import { windowAt, type Bucket, type Track, type Window } from '../window.ts';
 import { createHash } from 'node:crypto';
 import type { Reported } from './store.ts';
@@ -93,17 +102,17 @@ export function decode(record: Buffer, lines: number): ClientRecord | null {
 }
 
 function decodeBucket(record: Buffer, start: number, id: number): Bucket {
-  const bucket: Bucket = { id, counts: {}, bitmaps: {} };
-  for (let i = 0, at = start + 1; i < WIDTHS.length; i++) {
-    const width = WIDTHS[i] as number;
-    // Byte by byte, since most are 0 and Buffer's methods cost more than looking at a few bytes.
-    let any = 0;
-    for (const end = at + width; at < end; at++) any |= record[at] as number;
-    if (any === 0) continue;
-    const { name, kind } = OBSERVATIONS[i] as Observation;
-    if (kind !== 'bitmap') bucket.counts[name] = record.readUIntLE(at - width, width);
-    else bucket.bitmaps[name] = { hi: record.readUInt32LE(at - 8), lo: record.readUInt32LE(at - 4) };
-  }
+  const bucket = emptyBucket(id);
+  const { counts, bits } = bucket;
+  COUNTS.forEach((name, i) => {
+    const at = start + (OFFSETS.get(name) as number);
+    counts[i] = SUMMED.has(name) ? record.readUIntLE(at, 6) : record.readUInt16LE(at);
+  });
+  BITMAPS.forEach((name, i) => {
+    const at = start + (OFFSETS.get(name) as number);
+    bits[2 * i] = record.readInt32LE(at);
+    bits[2 * i + 1] = record.readInt32LE(at + 4);
+  });
   return bucket;
 }
 
@@ -132,21 +141,19 @@ export function encode({ tier, last, since, returned, track }: ClientRecord): Bu
   return record;
 }
 
-/** Into zeros: only what the bucket has is written. */
-function encodeBucket(record: Buffer, start: number, { id, counts, bitmaps }: Bucket): void {
+function encodeBucket(record: Buffer, start: number, { id, counts, bits }: Bucket): void {
   record[start] = id % 256;
-  for (const name in counts) {
+  COUNTS.forEach((name, i) => {
     const at = start + (OFFSETS.get(name) as number);
-    const value = counts[name] as number;
+    const value = counts[i] as number;
     if (SUMMED.has(name)) record.writeUIntLE(Math.min(value, MAX_48), at, 6);
     else record.writeUInt16LE(Math.min(value, MAX_16), at);
-  }
-  for (const name in bitmaps) {
+  });
+  BITMAPS.forEach((name, i) => {
     const at = start + (OFFSETS.get(name) as number);
-    const { hi, lo } = bitmaps[name] as Bitmap;
-    record.writeUInt32LE(hi, at);
-    record.writeUInt32LE(lo, at + 4);
-  }
+    record.writeInt32LE(bits[2 * i] as number, at);
+    record.writeInt32LE(bits[2 * i + 1] as number, at + 4);
+  });
 }
 
 /** Youngest hit's age: when a report's other observations happened, as nearly as it says. */
