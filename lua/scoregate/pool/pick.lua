@@ -31,6 +31,10 @@ end
 
 local candidates, weights = {}, {}
 
+local function is_full(s)
+    return s.max_connections > 0 and s.in_flight >= s.max_connections
+end
+
 -- How many candidates there are, and whether any more would be that are full.
 local function gather(view, backup, now, tried, ejected_too)
     local n, full = 0, false
@@ -38,7 +42,7 @@ local function gather(view, backup, now, tried, ejected_too)
     for _, entry in ipairs(view.entries) do
         local s = entry.s
         if s.backup == backup and M.usable(s, now, ejected_too) and not tried[entry.slot] then
-            if s.max_connections > 0 and s.in_flight >= s.max_connections then
+            if is_full(s) then
                 full = true
             else
                 n = n + 1
@@ -81,6 +85,29 @@ function M.pick(tier, now, tried, a, b)
     end
     -- Nothing is left: one that has failed lately is better than none.
     return (of(tier, now, tried, a, b, true)), full
+end
+
+local function has_another(tier, now, tried, slot)
+    for _, entry in ipairs(pools.view(tier).entries) do
+        local s = entry.s
+        if entry.slot ~= slot and not tried[entry.slot] and M.usable(s, now) and not is_full(s) then
+            return true
+        end
+    end
+    return false
+end
+
+--- Whether a request of `tier` that the backend of `slot` fails as well would find another one in use. Under the lock.
+function M.another(tier, now, tried, slot)
+    if has_another(tier, now, tried, slot) then
+        return true
+    end
+    for _, other in ipairs(pools.settings[tier].stand_ins) do
+        if has_another(other, now, tried, slot) then
+            return true
+        end
+    end
+    return false
 end
 
 return M
