@@ -4,6 +4,7 @@
  * idempotent request when a connection closes before any answer byte).
  */
 import http from 'node:http';
+import https from 'node:https';
 import { performance } from 'node:perf_hooks';
 
 export interface Target {
@@ -21,6 +22,10 @@ export interface LoadOptions {
   /** Called with each answer; `ms` from sending. */
   onAnswer?: (k: number, answer: Answer, ms: number) => void;
   connections?: number;
+  /** Over TLS, believing these certificates (PEM). */
+  ca?: readonly string[];
+  /** Where it is counted, so that it can be read meanwhile. */
+  into?: LoadResult;
 }
 export interface Answer {
   status: number;
@@ -39,11 +44,19 @@ export interface LoadResult {
 
 class Closed extends Error {}
 
-function once(agent: http.Agent, port: number, target: Target, deadlineMs: number): Promise<Answer> {
+export const noLoad = (): LoadResult => ({ sent: 0, answered: 0, failed: {}, closed: 0, tiers: {} });
+
+function once(
+  agent: http.Agent | https.Agent,
+  port: number,
+  target: Target,
+  deadlineMs: number,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let answered = false;
     let late = false;
-    const request = http.request({
+    const send = agent instanceof https.Agent ? https.request : http.request;
+    const request = send({
       agent,
       port,
       host: '127.0.0.1',
@@ -76,9 +89,11 @@ function once(agent: http.Agent, port: number, target: Target, deadlineMs: numbe
 
 /** Sends `rate` requests a second for `seconds`, then waits for what is under way. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: options.connections ?? 100 });
-  const fresh = new http.Agent({ keepAlive: false });
-  const result: LoadResult = { sent: 0, answered: 0, failed: {}, closed: 0, tiers: {} };
+  const { ca, connections = 100, into: result = noLoad() } = options;
+  const agentOf = (settings: http.AgentOptions): http.Agent | https.Agent =>
+    ca ? new https.Agent({ ...settings, ca: [...ca] }) : new http.Agent(settings);
+  const agent = agentOf({ keepAlive: true, maxSockets: connections });
+  const fresh = agentOf({ keepAlive: false });
   const count = (table: Record<string, number>, name: string): void => {
     table[name] = (table[name] ?? 0) + 1;
   };
