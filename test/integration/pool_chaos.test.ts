@@ -22,7 +22,7 @@ const FIRST = PORT + 13;
 const RATE = 2000;
 const SECONDS = 62;
 const PASSIVE_MS = 1000;
-const health = { path: '/health', interval_ms: 500, timeout_ms: 250, fall: 2, rise: 2 };
+const health = { path: '/health', interval_ms: 500, timeout_ms: 400, fall: 2, rise: 2 };
 const ACTIVE_MS = health.interval_ms * health.fall;
 
 const addresses = [0, 1, 2, 3, 4].map((i) => `127.0.0.1:${FIRST + i}`);
@@ -31,7 +31,7 @@ const pool = {
   live: true,
   health,
   ejection: { consecutive_5xx: 5, time_s: 2, share: 0.75 },
-  retries: { statuses: [500, 503], timeout_ms: 300 },
+  retries: { statuses: [500, 503], timeout_ms: 500 },
 };
 const tiers = (weight = 1): object[] => [
   {
