@@ -35,7 +35,9 @@ export function leaving(
   from: number,
   to: number,
 ): { ms: number; probes: number } {
-  const times = tries.filter((one) => one.backend === backend && one.at >= from && one.at < to);
+  const its = tries.filter((one) => one.backend === backend);
+  if (!its.some(({ at }) => at < from && at >= from - LEFT_MS)) throw new Error(`${backend} was in no use`);
+  const times = its.filter(({ at }) => at >= from && at < to);
   let last = from;
   let n = 0;
   for (; n < times.length; n++) {

@@ -12,9 +12,9 @@ import test, { after, before } from 'node:test';
 import { changePool } from '../../launch/admin.ts';
 import { Certificates } from '../harness/certificates.ts';
 import { Part, startGateway, type Gateway } from '../harness/gateway.ts';
-import type { LoadResult } from '../harness/load.ts';
 import { loadProcess } from '../harness/load_process.ts';
-import { leaving, triesOf, type Try } from '../harness/tries.ts';
+import { follow, HEAD, shown, type Step } from '../harness/plan.ts';
+import { triesOf } from '../harness/tries.ts';
 
 const PORT = 16780;
 const TLS = PORT + 5;
@@ -95,26 +95,13 @@ function fingerprint(): Promise<string> {
   });
 }
 
-interface Step {
-  what: string;
-  /** Seconds after the start. */
-  at: number;
-  /** How long it lasts, seconds. */
-  lasts: number;
-  /** Backends that traffic must leave, and within which time. */
-  bad?: readonly number[];
-  within?: number;
-  breaks: () => unknown;
-  mends?: () => unknown;
-}
-
 const PLAN: readonly Step[] = [
-  { what: 'killed', at: 2, lasts: 3, bad: [0], breaks: () => kill(0), mends: () => start(0) },
+  { what: 'killed', at: 2, lasts: 3, bad: [address(0)], breaks: () => kill(0), mends: () => start(0) },
   {
     what: 'stopped',
     at: 8,
     lasts: 3,
-    bad: [1],
+    bad: [address(1)],
     breaks: () => signal(1, 'SIGSTOP'),
     mends: () => signal(1, 'SIGCONT'),
   },
@@ -122,7 +109,7 @@ const PLAN: readonly Step[] = [
     what: 'slow (3 s)',
     at: 14,
     lasts: 3,
-    bad: [2],
+    bad: [address(2)],
     breaks: () => tell(2, { delay_ms: 3000 }),
     mends: () => tell(2, {}),
   },
@@ -130,7 +117,7 @@ const PLAN: readonly Step[] = [
     what: 'answers 500',
     at: 20,
     lasts: 3,
-    bad: [3],
+    bad: [address(3)],
     breaks: () => tell(3, { status: 500 }),
     mends: () => tell(3, {}),
   },
@@ -138,7 +125,7 @@ const PLAN: readonly Step[] = [
     what: 'fails its checks only',
     at: 26,
     lasts: 3,
-    bad: [0],
+    bad: [address(0)],
     within: ACTIVE_MS,
     breaks: () => tell(0, { health: 503 }),
     mends: () => tell(0, {}),
@@ -150,7 +137,7 @@ const PLAN: readonly Step[] = [
     what: 'killed, stopped, 500',
     at: 46,
     lasts: 4,
-    bad: [0, 1, 2],
+    bad: [address(0), address(1), address(2)],
     breaks: () => Promise.all([kill(0), signal(1, 'SIGSTOP'), tell(2, { status: 500 })]),
     mends: () => Promise.all([start(0), signal(1, 'SIGCONT'), tell(2, {})]),
   },
@@ -158,7 +145,7 @@ const PLAN: readonly Step[] = [
     what: 'stopped, slow, 500, reload',
     at: 54,
     lasts: 4,
-    bad: [1, 2, 3],
+    bad: [address(1), address(2), address(3)],
     breaks: async () => {
       signal(1, 'SIGSTOP');
       await Promise.all([tell(2, { delay_ms: 3000 }), tell(3, { status: 500 })]);
@@ -199,87 +186,22 @@ async function reconfigure(): Promise<void> {
   }
 }
 
-interface Row extends Step {
-  /** Unix milliseconds. */
-  from: number;
-  to: number;
-  requests: number;
-  failed: number;
-  closed: number;
-}
-
-const total = (results: readonly LoadResult[], of: (one: LoadResult) => number): number =>
-  results.reduce((sum, one) => sum + of(one), 0);
-const failures = ({ failed }: LoadResult): number => Object.values(failed).reduce((sum, n) => sum + n, 0);
-
-/** Runs the plan beside the load; each step's row has what was counted until the next one begins. */
-async function follow(plan: readonly Step[], results: readonly LoadResult[]): Promise<Row[]> {
-  const began = Date.now();
-  const rows: Row[] = [];
-  const now = () => ({
-    requests: total(results, ({ sent }) => sent),
-    failed: total(results, failures),
-    closed: total(results, ({ closed }) => closed),
-  });
-  for (const [i, step] of plan.entries()) {
-    const wait = (s: number): Promise<void> => sleep(Math.max(0, began + 1000 * s - Date.now()));
-    await wait(step.at);
-    const counted = now();
-    const from = Date.now();
-    await step.breaks();
-    await wait(step.at + step.lasts);
-    const to = Date.now();
-    await step.mends?.();
-    await wait((plan[i + 1]?.at ?? SECONDS) - 0.1);
-    const later = now();
-    const since = (name: keyof typeof later): number => later[name] - counted[name];
-    rows.push({
-      ...step,
-      from,
-      to,
-      requests: since('requests'),
-      failed: since('failed'),
-      closed: since('closed'),
-    });
-  }
-  return rows;
-}
-
-/** The row as the table shows it, with when traffic left each of its bad backends. */
-function shown(row: Row, tries: readonly Try[]): { left: number[]; text: string } {
-  const { what, at, bad = [], from, to, requests, failed, closed } = row;
-  const left = bad.map((i) => leaving(tries, address(i), from, to));
-  const retries = tries.filter((one) => one.again && one.at >= from && one.at < to).length;
-  const ms = left.map((one) => one.ms);
-  const cells = [
-    at,
-    what,
-    ms.join(', '),
-    left.map((one) => one.probes).join(', '),
-    requests,
-    failed,
-    retries,
-    closed,
-  ];
-  return { left: ms, text: `| ${cells.join(' | ')} |` };
-}
-
 test('no request of a minute of chaos fails, and traffic leaves each bad backend in time', async (t) => {
   const both = { rate: RATE / 2, seconds: SECONDS, connections: 300 };
   const began = Date.now();
   const loads = [loadProcess({ ...both, port: PORT }), loadProcess({ ...both, port: TLS, ca })];
   const results = loads.map(({ result }) => result);
-  const [rows] = await Promise.all([follow(PLAN, results), ...loads.map(({ ended }) => ended)]);
+  const [rows] = await Promise.all([follow(PLAN, SECONDS, results), ...loads.map(({ ended }) => ended)]);
   const took = (Date.now() - began) / 1000;
   const tries = triesOf(await gateway.log());
-  t.diagnostic('| s | what | left after ms | probes later | requests | failed | retries | closed |');
+  t.diagnostic(HEAD);
   const faults = rows.flatMap((row) => {
     const { left, text } = shown(row, tries);
     t.diagnostic(text);
     const within = row.within ?? PASSIVE_MS;
     return left.filter((ms) => ms > within).map((ms) => `${row.what}: left after ${ms} ms, not ${within}`);
   });
-  const sent = total(results, (one) => one.sent);
+  const sent = results.reduce((sum, one) => sum + one.sent, 0);
   t.diagnostic(
     `${sent} requests in ${took.toFixed(1)} s; ${JSON.stringify(results.map((one) => one.failed))}`,
   );
