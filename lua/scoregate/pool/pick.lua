@@ -14,6 +14,8 @@ local PICK = {
 }
 local SLOWEST = 0.1 -- of its weight is what a backend that is back begins with
 
+local PROBE_MS = 100 -- between requests to a backend that has not yet answered since it was ejected
+
 local M = {}
 
 --- Whether a backend is in use. `ejected_too`: whether it is ejected does not matter. Under the lock.
@@ -35,13 +37,20 @@ local function is_full(s)
     return s.max_connections > 0 and s.in_flight >= s.max_connections
 end
 
+-- Whether a backend that was ejected has its probe under way: what it fails must wait for its time to run out, so it
+-- gets few requests until it has answered one.
+local function is_on_trial(s, now)
+    return s.answered_at < s.ejected_until and now - s.picked_at < PROBE_MS
+end
+
 -- How many candidates there are, and whether any more would be that are full.
 local function gather(view, backup, now, tried, ejected_too)
     local n, full = 0, false
     local slow_start_ms = view.settings.slow_start_ms
     for _, entry in ipairs(view.entries) do
         local s = entry.s
-        if s.backup == backup and M.usable(s, now, ejected_too) and not tried[entry.slot] then
+        if s.backup == backup and M.usable(s, now, ejected_too) and not tried[entry.slot]
+            and (ejected_too or not is_on_trial(s, now)) then
             if is_full(s) then
                 full = true
             else
@@ -62,7 +71,7 @@ local function of(tier, now, tried, a, b, ejected_too)
             local picked = PICK[view.settings.balance](candidates, n, weights, now, a, b)
             local pool = block.pools
             pool.serial = pool.serial + 1
-            picked.s.picked = pool.serial
+            picked.s.picked, picked.s.picked_at = pool.serial, now
             return picked, full
         end
     end
