@@ -10,6 +10,7 @@ local ejection = require "scoregate.pool.ejection"
 local ewma = require "scoregate.pool.ewma"
 local histogram = require "scoregate.pool.histogram"
 local key = require "scoregate.key"
+local patience = require "scoregate.pool.patience"
 local pick = require "scoregate.pool.pick"
 local pools = require "scoregate.pool.pools"
 local variable = require "scoregate.variable"
@@ -114,12 +115,21 @@ local function conclude(attempt, before, gone)
     return connected
 end
 
--- Whether the request may be sent once more. nginx itself sees to it that one is not repeated that must not be.
-local function may_retry(attempt, connected)
+-- Whether what fails a request is a backend that is out by now, while others are not: what was under way there may be
+-- much at one time, and never more than that.
+local function is_left(attempt, entry)
+    local now = clock.now()
+    return not pick.usable(entry.s, now) and pick.another(attempt.tier, now, attempt.tried, entry.slot)
+end
+
+-- Whether the request may be sent once more after `entry`. nginx itself sees to it that one is not repeated that must
+-- not be.
+local function may_retry(attempt, entry, connected)
     local settings = pools.settings[attempt.tier]
     block.lock()
     local counts = block.pools.tiers[attempt.tier]
-    local may = not connected or (attempt.tries < settings.retries.tries and budget.spend(counts))
+    local may = not connected
+        or (attempt.tries < settings.retries.tries and (is_left(attempt, entry) or budget.spend(counts)))
     if may then
         counts.retries = counts.retries + 1
     end
@@ -161,8 +171,9 @@ function M.balance(tier)
     if not attempt or attempt.tries == 0 then
         attempt = begin(tier)
     elseif attempt.entry then
+        local entry = attempt.entry
         local connected = conclude(attempt, true, false)
-        if not may_retry(attempt, connected) then
+        if not may_retry(attempt, entry, connected) then
             return give_up(tier)
         end
     end
@@ -174,6 +185,7 @@ function M.balance(tier)
     if may_ask_again(attempt, entry.s) then
         balancer.set_more_tries(1)
     end
+    patience.set(attempt, entry)
     local ok, err = balancer.set_current_peer(entry.address, entry.port)
     if not ok then
         ngx.log(ngx.ERR, "could not send a request to ", entry.spec, ": ", err)
