@@ -9,6 +9,7 @@ export const SUBJECTS = [
   'flood',
   'scorer',
   'memory',
+  'balancer',
 ] as const;
 export type Subject = (typeof SUBJECTS)[number];
 
