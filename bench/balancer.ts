@@ -103,7 +103,7 @@ function cases(certificate: CertificateFiles, pem: string): Case[] {
 async function start(stand: Stand, one: Case): Promise<Peer[]> {
   const { overrides, change = (text) => text } = one.nginx;
   const peers = [
-    await startPlain(stand, { overrides }, (rendered) => change(plainConf(rendered, TIER))),
+    await startPlain(stand, { overrides, change: (rendered) => change(plainConf(rendered, TIER)) }),
     await startHaproxy(stand, haproxyBalancer(PORTS.haproxy, one.haproxy)),
   ];
   const ports = [PORTS.scoregate, PORTS.spare];
@@ -165,7 +165,7 @@ export async function balancer(stand: Stand, options: Options): Promise<Measured
   } finally {
     certificates.remove();
   }
-  const connections = await idle(stand, { plain, haproxy: { balance: 'roundrobin' }, tier: TIER });
+  const connections = await idle(stand, plain, TIER);
   return {
     rows: [...found.flatMap(rowsOf), ...connections.rows],
     notes: [

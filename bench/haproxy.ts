@@ -45,12 +45,18 @@ interface Frontend {
   /** Lines before a request is changed, and those that say which backend it goes to. */
   rules?: readonly string[];
   route: readonly string[];
+  connections?: number;
 }
 
 /** What all have in common: limits, log, who the client is, what the backend is told. */
-const settings = (port: number, { bind = '', rules = [], route }: Frontend): string => `global
+const settings = (
+  port: number,
+  { bind = '', rules = [], route, connections = 4096 }: Frontend,
+): string => `global
   nbthread 1
-  maxconn 16384
+  maxconn ${connections}
+  # It would not start where it may not open twice as many files.
+  no strict-limits
   log stdout format raw local0
   ssl-default-bind-options ssl-min-ver TLSv1.2 prefer-client-ciphers
 defaults
@@ -101,17 +107,22 @@ export interface Balancing {
   cache_s?: number;
   /** A file with certificate and key: TLS, with HTTP/2. */
   pem?: string;
+  /** The most connections of clients. */
+  connections?: number;
 }
 
 /** haproxy.cfg of a plain load balancer over all backends. */
-export function haproxyBalancer(port: number, { balance, cache_s, pem }: Balancing): string {
+export function haproxyBalancer(
+  port: number,
+  { balance, cache_s, pem, connections = 4096 }: Balancing,
+): string {
   const cached = cache_s !== undefined;
   const cache = `cache small\n  total-max-size 64\n  max-object-size 65536\n  max-age ${cache_s}\n`;
   // It keeps only answers that say for how long; the backend says nothing.
   const fresh = cached ? [`http-response set-header Cache-Control max-age=${cache_s}`] : [];
   const kept = cached ? ['http-request cache-use small', 'http-response cache-store small'] : [];
   const bind = pem === undefined ? {} : { bind: ` ssl crt ${pem} alpn h2,http/1.1` };
-  const front = settings(port, { ...bind, route: [...kept, 'default_backend site'] });
+  const front = settings(port, { ...bind, connections, route: [...kept, 'default_backend site'] });
   const site = backend('site', PORTS.backends, [`balance ${balance}`, ...fresh]);
   return `${front}${cached ? cache : ''}${site}\n`;
 }

@@ -48,13 +48,14 @@ export interface Setup {
   port?: number;
   /** Laid over the configuration of the stand. */
   overrides?: Overrides;
+  /** What is made of the rendered nginx.conf. */
+  change?: (rendered: string) => string;
 }
 
 /** Plain nginx: `change` makes it of Scoregate's rendering. */
 export async function startPlain(
   stand: Stand,
-  { port = PORTS.nginx, overrides = {} }: Setup = {},
-  change: (rendered: string) => string = plainConf,
+  { port = PORTS.nginx, overrides = {}, change = plainConf }: Setup = {},
 ): Promise<Peer> {
   const folder = stand.subfolder('nginx');
   const config = stand.config(folder, port, overrides);
@@ -74,11 +75,11 @@ export async function startHaproxy(stand: Stand, text = haproxyConf(PORTS.haprox
 
 export async function startScoregate(
   stand: Stand,
-  { name = 'Scoregate', port = PORTS.scoregate, overrides = {} }: Setup = {},
+  { name = 'Scoregate', port = PORTS.scoregate, overrides = {}, change }: Setup = {},
 ): Promise<Peer> {
   const folder = stand.subfolder(name.replaceAll(/\W+/g, '-'));
   const config = stand.config(folder, port, overrides);
-  const part = await stand.gateway(name, config, folder);
+  const part = await stand.gateway(name, config, folder, change ? { change } : {});
   await stand.scorer(config, folder);
   return peer(name, port, part.process?.pid, config.logs.access, config);
 }
