@@ -18,6 +18,7 @@ local request = variable.request
 local NGX_BUSY = -3 -- nginx's "no live upstreams"
 local CLIENT_WENT_AWAY = 499
 local PROVEN_MS = 1000
+local NONE = attempts.NONE
 local STATUS_OF = { [outcome.TIMED_OUT] = ngx.HTTP_GATEWAY_TIMEOUT }
 
 local M = {}
@@ -46,7 +47,10 @@ local function conclude(r, attempt, before, gone)
     local entry, now = attempt.entry, clock.now()
     local s = entry.s
     attempt.entry = nil
-    attempt.tried[entry.slot] = true
+    if before then
+        attempt.tried = attempt.tried == NONE and {} or attempt.tried
+        attempt.tried[entry.slot] = true
+    end
     local status, what, connected, header_ms, whole_ms = outcome.of(r, before)
     attempt.status = status or STATUS_OF[what] or ngx.HTTP_BAD_GATEWAY
     local why

@@ -12,7 +12,8 @@ ffi.cdef "intptr_t ngx_atoi(const unsigned char *text, size_t size);"
 local address = variable.reader("binary_remote_addr")
 local read, write = variable.reader("pool_attempt"), variable.writer_of_kept("pool_attempt")
 
-local M = {}
+local NONE = {} -- no backend has failed it: most requests need no table for that
+local M = { NONE = NONE }
 
 local attempts, texts = {}, {}
 local free, count = {}, 0 -- the numbers that are not in use, and how many there are
@@ -27,7 +28,7 @@ function M.open(r, tier)
         texts[number] = variable.keep(tostring(number))
     end
     local _, a, b = key.of(address(r))
-    local attempt = { number = number, tier = tier, a = a, b = b, tried = {}, tries = 0 }
+    local attempt = { number = number, tier = tier, a = a, b = b, tried = NONE, tries = 0 }
     attempts[number] = attempt
     write(r, texts[number])
     return attempt
