@@ -4,9 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { backendsOf } from '../config/pool.ts';
 import type { Overrides } from '../config/schema.ts';
-import type { Pool } from '../config/schema_pool.ts';
 import { Certificates, type CertificateFiles } from '../test/harness/certificates.ts';
 import { h2loadSecure } from './h2load.ts';
 import { haproxyBalancer, type Balancing } from './haproxy.ts';
@@ -17,6 +15,7 @@ import { gatewayMetrics, shares } from './metrics.ts';
 import type { Options } from './options.ts';
 import { startHaproxy, startPlain, startScoregate, type Peer } from './peers.ts';
 import { plainConf } from './plain.ts';
+import { plainSite, pooledSite, TIER } from './site.ts';
 import { PORTS, tlsPort, type Stand } from './stand.ts';
 import { row, times, type Row } from './table.ts';
 import { cpuRatio, interleaved, linesOf, rate, ratio, type Load, type Turns } from './turns.ts';
@@ -24,7 +23,6 @@ import { CONNECTIONS } from './wrk.ts';
 
 const CLIENTS = 1000;
 const CACHE_S = 600;
-const TIER = 'site';
 /** [must, aim] against plain nginx. */
 const LIMITS: [number, number] = [0.93, 0.97];
 
@@ -41,39 +39,30 @@ interface Case {
   shows?: (headers: Headers) => boolean;
 }
 
-const backends = PORTS.backends.map((port) => `127.0.0.1:${port}`);
-/** One tier that nginx balances, and one that Lua does. */
-const plain: Overrides = { tiers: [{ name: TIER, backends }], default_tier: TIER };
-const pool = (changed: Partial<Pool>): Overrides => {
-  const list = backendsOf({ name: TIER, backends });
-  const usual: Pool = { balance: 'round_robin', backends: list, live: false, slow_start_s: 0 };
-  return { tiers: [{ name: TIER, pool: { ...usual, ...changed } }], default_tier: TIER };
-};
-
 const byWrk = (peer: Peer, seconds: number): Promise<Load> => load(peer, CLIENTS, seconds);
 
 /** nginx's least_conn; the upstream has its zone, so that all workers count together. */
 const leastConn = (conf: string): string => conf.replace(/^( *)zone .*;$/m, '$&\n$1least_conn;');
 
 function cases(certificate: CertificateFiles, pem: string): Case[] {
-  const cached: Overrides = { ...plain, cache: { enabled: true, ttl_s: CACHE_S } };
+  const cached: Overrides = { ...plainSite, cache: { enabled: true, ttl_s: CACHE_S } };
   const secure = (port: number): Overrides => ({
-    ...plain,
+    ...plainSite,
     tls: { certificates: [certificate], port: tlsPort(port), redirect: false },
   });
   return [
     {
       name: 'round robin',
-      nginx: { overrides: plain },
+      nginx: { overrides: plainSite },
       haproxy: { balance: 'roundrobin' },
-      scoregate: { Scoregate: plain, 'Scoregate, live pool': pool({ live: true }) },
+      scoregate: { Scoregate: plainSite, 'Scoregate, live pool': pooledSite({ live: true }) },
       run: byWrk,
     },
     {
       name: 'least connections',
-      nginx: { overrides: plain, change: leastConn },
+      nginx: { overrides: plainSite, change: leastConn },
       haproxy: { balance: 'leastconn' },
-      scoregate: { Scoregate: pool({ balance: 'least_connections' }) },
+      scoregate: { Scoregate: pooledSite({ balance: 'least_connections' }) },
       run: byWrk,
     },
     {
@@ -165,7 +154,7 @@ export async function balancer(stand: Stand, options: Options): Promise<Measured
   } finally {
     certificates.remove();
   }
-  const connections = await idle(stand, plain, TIER);
+  const connections = await idle(stand, plainSite, TIER);
   return {
     rows: [...found.flatMap(rowsOf), ...connections.rows],
     notes: [
