@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { root } from '../config/paths.ts';
 import { ensureSystemPackages } from '../launch/setup.mjs';
+import { balancer } from './balancer.ts';
 import { floods } from './flood.ts';
 import { instructions } from './instructions.ts';
 import { latency } from './latency.ts';
@@ -31,6 +32,10 @@ const MEASUREMENTS: Record<Subject, Measurement> = {
   flood: { measure: floods, needs: {} },
   scorer: { measure: scorerAlone, needs: {} },
   memory: { measure: memory, needs: { wrk: 'wrk' } },
+  balancer: {
+    measure: balancer,
+    needs: { wrk: 'wrk', haproxy: 'haproxy', 'nghttp2-client': 'h2load', openssl: 'openssl' },
+  },
 };
 
 let stand: Stand | null = null;

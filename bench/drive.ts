@@ -57,7 +57,7 @@ export async function drive({ port, request, count, rate = Infinity }: Drive): P
 }
 
 /** One request and its whole answer, whose length is in its head. */
-function exchange(socket: Socket, text: string): Promise<void> {
+export function exchange(socket: Socket, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const end = (error?: Error): void => {

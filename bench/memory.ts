@@ -1,5 +1,4 @@
 /** Memory for each tracked client: the gateway's, as its worker grows with 100,000 of them, and Redis's. */
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { childrenOf } from './cpu.ts';
@@ -7,6 +6,7 @@ import { makeKnown } from './known.ts';
 import type { Measured } from './measured.ts';
 import { gatewayMetrics } from './metrics.ts';
 import { startScoregate } from './peers.ts';
+import { resident } from './resident.ts';
 import { browsing, Sender, type ReportedClient } from './report.ts';
 import { PORTS, type Stand } from './stand.ts';
 import { row, whole, type Row } from './table.ts';
@@ -19,12 +19,6 @@ const BUSIEST = 2_000;
 const BUCKETS = 12;
 const BUCKET_MS = 5000;
 const BATCH = 500;
-
-/** Resident bytes of a process, its own and shared ones that it has touched (proc(5), /proc/PID/status). */
-function residentBytes(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kilobytes) * 1024;
-}
 
 interface GatewayMemory {
   clients: number;
@@ -39,11 +33,11 @@ async function gatewayMemory(stand: Stand): Promise<GatewayMemory> {
   if (!peer.config || worker === undefined) throw new Error('Scoregate has no worker');
   // Code is compiled and buffers are made for the first requests already.
   await makeKnown(peer, 1000);
-  const before = { bytes: residentBytes(worker), clients: 1000 };
+  const before = { bytes: resident(worker).rss, clients: 1000 };
   await makeKnown(peer, CLIENTS);
   const { value } = await gatewayMetrics(peer.config);
   const clients = value('scoregate_clients');
-  const grown = (residentBytes(worker) - before.bytes) / (clients - before.clients);
+  const grown = (resident(worker).rss - before.bytes) / (clients - before.clients);
   return { clients, grown, record: value('scoregate_client_bytes') };
 }
 

@@ -9,6 +9,7 @@ export const SUBJECTS = [
   'flood',
   'scorer',
   'memory',
+  'balancer',
 ] as const;
 export type Subject = (typeof SUBJECTS)[number];
 
@@ -20,6 +21,16 @@ export interface Options {
 }
 
 export const USAGE = `npm run bench -- [${SUBJECTS.join('|')}|all] [OPTION…]
+
+  throughput    requests/s and CPU time of known clients, beside nginx, HAProxy and the original design
+  instructions  user-space instructions of a request above plain nginx's
+  surroundings  the same of access lists, pins, the cache, details in the log
+  latency       what Scoregate adds for known clients at half load, and for first-seen ones
+  flood         hits of a flood beyond the line that reach a better tier
+  scorer        clients a second of the scorer's CPU
+  memory        of a client, in the gateway and in Redis
+  balancer      one tier, beside nginx and HAProxy: round robin, least connections, cache hits, TLS with HTTP/2,
+                and the memory of 10,000 idle connections
 
   --rounds N    rounds of what is measured by time; figures are medians (default: 5)
   --seconds S   seconds of each measurement in a round (default: 2)

@@ -1,7 +1,7 @@
 /** The four proxies that are compared, all started, each on the gateway's core. */
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../config/schema.ts';
+import type { Config, Overrides } from '../config/schema.ts';
 import { cpuSeconds } from './cpu.ts';
 import { haproxyConf } from './haproxy.ts';
 import { plainConf } from './plain.ts';
@@ -11,7 +11,7 @@ import { root } from '../config/paths.ts';
 export type PeerName = 'nginx' | 'HAProxy' | 'Scoregate' | 'original';
 
 export interface Peer {
-  name: PeerName;
+  name: string;
   port: number;
   pid: number;
   /** Processor seconds that it has used so far. */
@@ -25,9 +25,9 @@ export interface Peer {
 /** Starts the named ones; Scoregate and the original design have a scorer and a Redis of their own. */
 export async function startPeers(stand: Stand, names: readonly PeerName[]): Promise<Map<PeerName, Peer>> {
   const start: Record<PeerName, (stand: Stand) => Promise<Peer>> = {
-    nginx: startPlain,
-    HAProxy: startHaproxy,
-    Scoregate: startScoregate,
+    nginx: (at) => startPlain(at),
+    HAProxy: (at) => startHaproxy(at),
+    Scoregate: (at) => startScoregate(at),
     original: startOriginal,
   };
   const peers = new Map<PeerName, Peer>();
@@ -35,34 +35,53 @@ export async function startPeers(stand: Stand, names: readonly PeerName[]): Prom
   return peers;
 }
 
-function peer(name: PeerName, port: number, pid: number | undefined, log: string, config?: Config): Peer {
+function peer(name: string, port: number, pid: number | undefined, log: string, config?: Config): Peer {
   if (pid === undefined) throw new Error(`${name} has no process`);
   const cpu = (): number => cpuSeconds(pid);
   return { name, port, pid, cpu, emptyLog: () => truncateSync(log), ...(config ? { config } : {}) };
 }
 
-async function startPlain(stand: Stand): Promise<Peer> {
-  const folder = stand.subfolder('nginx');
-  const config = stand.config(folder, PORTS.nginx);
-  const part = await stand.gateway('plain nginx', config, folder, { change: plainConf, lua: false });
-  return peer('nginx', PORTS.nginx, part.process?.pid, config.logs.access);
+/** What a proxy is started with, where it is not the default. */
+export interface Setup {
+  /** Its name, and its folder's. */
+  name?: string;
+  port?: number;
+  /** Laid over the configuration of the stand. */
+  overrides?: Overrides;
+  /** What is made of the rendered nginx.conf. */
+  change?: (rendered: string) => string;
 }
 
-async function startHaproxy(stand: Stand): Promise<Peer> {
+/** Plain nginx: `change` makes it of Scoregate's rendering. */
+export async function startPlain(
+  stand: Stand,
+  { port = PORTS.nginx, overrides = {}, change = plainConf }: Setup = {},
+): Promise<Peer> {
+  const folder = stand.subfolder('nginx');
+  const config = stand.config(folder, port, overrides);
+  const part = await stand.gateway('plain nginx', config, folder, { change, lua: false });
+  return peer('nginx', port, part.process?.pid, config.logs.access);
+}
+
+/** HAProxy, with the text of its configuration. */
+export async function startHaproxy(stand: Stand, text = haproxyConf(PORTS.haproxy)): Promise<Peer> {
   const folder = stand.subfolder('haproxy');
   const [file, log] = [join(folder, 'haproxy.cfg'), join(folder, 'access.log')];
-  writeFileSync(file, haproxyConf(PORTS.haproxy));
+  writeFileSync(file, text);
   const words = ['sh', '-c', 'exec haproxy -db -f "$0" >> "$1"', file, log];
   const part = await stand.start('HAProxy', [...GATEWAY_CORE, ...words], PORTS.haproxy);
   return peer('HAProxy', PORTS.haproxy, part.process?.pid, log);
 }
 
-export async function startScoregate(stand: Stand): Promise<Peer> {
-  const folder = stand.subfolder('scoregate');
-  const config = stand.config(folder, PORTS.scoregate);
-  const part = await stand.gateway('Scoregate', config, folder);
+export async function startScoregate(
+  stand: Stand,
+  { name = 'Scoregate', port = PORTS.scoregate, overrides = {}, change }: Setup = {},
+): Promise<Peer> {
+  const folder = stand.subfolder(name.replaceAll(/\W+/g, '-'));
+  const config = stand.config(folder, port, overrides);
+  const part = await stand.gateway(name, config, folder, change ? { change } : {});
   await stand.scorer(config, folder);
-  return peer('Scoregate', PORTS.scoregate, part.process?.pid, config.logs.access, config);
+  return peer(name, port, part.process?.pid, config.logs.access, config);
 }
 
 async function startOriginal(stand: Stand): Promise<Peer> {

@@ -25,6 +25,9 @@ export const PORTS = {
   backends: [17020, 17021, 17022],
 } as const;
 
+/** The port for TLS of the proxy whose public one is `port`. */
+export const tlsPort = (port: number): number => port + 24;
+
 /** Under valgrind nginx needs seconds to start, on a busy machine many. */
 const READY_WITHIN_MS = 60_000;
 
@@ -161,9 +164,15 @@ http {
     return this.start('backend', [...OTHER_CORES, ...words], PORTS.backends[0]);
   }
 
+  /** Ends every process: what comes next may have their ports and the names of their folders. */
+  async clear(): Promise<void> {
+    const [others, parts] = [this.#others.splice(0), this.#parts.splice(0)];
+    await Promise.all([...others.map((stop) => stop()), ...parts.map((part) => part.end())]);
+  }
+
   /** Ends every process and removes the folder. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#others.map((stop) => stop()), ...this.#parts.map((part) => part.end())]);
+    await this.clear();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,6 +1,7 @@
 /**
  * What surrounds a request, in user-space instructions above a request without it (see instructions.ts for how they
- * are counted): access lists of ten and of 10,000 networks, a pinned client, the cache, compression, details in the log.
+ * are counted): access lists of ten and of 10,000 networks, a pinned client, a pool that Lua balances, the cache, details in
+ * the log.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Overrides } from '../config/schema.ts';
@@ -10,6 +11,7 @@ import { drive, requestText } from './drive.ts';
 import { CLIENTS, makeKnown, RATE } from './instructions.ts';
 import type { Measured } from './measured.ts';
 import { drained } from './metrics.ts';
+import { pooledSite } from './site.ts';
 import { PORTS, type Stand } from './stand.ts';
 import { row, whole, type Row } from './table.ts';
 
@@ -24,6 +26,7 @@ const CASES: [name: string, changed: Overrides, limits: [number, number]][] = [
   ['an access list of 10 networks', { access: { deny: networks(10) } }, [2000, 1000]],
   ['an access list of 10,000 networks', { access: { deny: networks(10_000) } }, [2000, 1000]],
   ['a pinned client', { access: { pin: { slow: ['10.0.0.0/8'] } } }, [2000, 1000]],
+  ['a pool that Lua balances', pooledSite({ live: true }), [20_000, 10_000]],
   ['an answer from the cache', { cache: { enabled: true, ttl_s: 600 } }, [40_000, 20_000]],
   [
     'headers and 1 kB of bodies in the log',

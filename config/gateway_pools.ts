@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { interchangeable, speaksTls, tlsName } from './backend.ts';
 import type { Place } from './nginx_place.ts';
 import { nameServers } from './name_servers.ts';
+import { SILENT_S } from './nginx_proxy.ts';
 import { anyLive, backendsOf, isLive, standIns } from './pool.ts';
 import type { Config, Tier } from './schema.ts';
 import { usualEjection, usualRetries } from './schema_pool.ts';
@@ -37,6 +38,7 @@ function settings(config: Config, tier: Tier, index: number): object {
     tls: speaksTls(tier) ? { name: tlsName(tier), verify: config.backend_tls.verify } : undefined,
     ejection: pool?.ejection ?? usualEjection,
     retries: pool?.retries ?? usualRetries,
+    silent_ms: 1000 * SILENT_S,
     queue: pool?.queue,
     stand_ins: standIns(tiers, index)
       .filter((other) => interchangeable(tier, other))

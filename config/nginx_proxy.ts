@@ -61,6 +61,9 @@ map $http_upgrade $backend_connection {
 }`;
 }
 
+/** How long a backend may be silent, seconds: before its answer begins, and between two parts of it. */
+export const SILENT_S = 60;
+
 /** The directives of a location that passes requests on. */
 export function proxy(config: Config): string[] {
   const lines = `proxy_http_version 1.1;
@@ -77,7 +80,7 @@ proxy_set_header X-Score "";
 proxy_ignore_headers X-Accel-Redirect;
 proxy_connect_timeout 1s;
 proxy_send_timeout 60s;
-proxy_read_timeout 60s;
+proxy_read_timeout ${SILENT_S}s;
 proxy_buffer_size 16k;
 proxy_buffers 16 16k;
 proxy_busy_buffers_size 32k;`.split('\n');

@@ -11,6 +11,7 @@ export function poolRules({ tiers }: Config): Problem[] {
     ...times(tier, i),
     ...sameStatuses(tiers, i),
     ...queue(tier, i),
+    ...patience(tier, i),
   ]);
 }
 
@@ -77,4 +78,11 @@ function queue({ pool }: Tier, i: number): Problem[] {
   const text =
     'nobody would ever wait: no backend of this pool has max_connections; add it to them, or take queue out';
   return [{ path: ['tiers', i, 'pool', 'queue'], text }];
+}
+
+function patience({ pool }: Tier, i: number): Problem[] {
+  const { tries = 0, timeout_ms = 0 } = pool?.retries ?? {};
+  if (tries !== 1 || timeout_ms === 0) return [];
+  const text = 'tries: 1 leaves no other backend to ask then; make tries 2 or more, or take timeout_ms out';
+  return [{ path: ['tiers', i, 'pool', 'retries', 'timeout_ms'], text }];
 }

@@ -111,6 +111,12 @@ const retriesSchema = Type.Object(
       0,
       'Retries, as a share of the requests; failed connections are retried whatever it says.',
     ),
+    timeout_ms: whole(
+      0,
+      0,
+      60_000,
+      'How long a backend may be silent until a request that may be repeated goes to another, milliseconds; 0: 60 s.',
+    ),
   },
   { ...closed, title: 'a group of keys', examples: [{ tries: 3, statuses: [503] }] },
 );

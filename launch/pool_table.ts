@@ -18,7 +18,8 @@ const HEADS = [
 
 /** One table for each tier. */
 export function poolTables(tiers: readonly TierStatus[]): string {
-  if (tiers.length === 0) return 'nginx itself balances every tier: there is nothing to show or to change';
+  if (tiers.length === 0)
+    return 'nginx itself balances every tier, and tells nothing of it: live: true in a pool changes that (docs/pools.md)';
   return tiers.map(table).join('\n\n');
 }
 

@@ -17,6 +17,7 @@ const MEASURED = [
   'test/integration/chaos',
   'test/integration/crowd',
   'test/integration/flood',
+  'test/integration/pool_chaos',
   'test/launch/',
   LIVE,
 ];

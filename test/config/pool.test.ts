@@ -202,6 +202,11 @@ testBad([
     /queue: nobody would ever wait: .*add it to them, or take queue out/,
   ],
   [
+    'a time for tries when there is one only',
+    tiers(`${one}\n    retries: { tries: 1, timeout_ms: 500 }`),
+    /:5: tiers\[0\]\.pool\.retries\.timeout_ms: tries: 1 leaves no other backend .*make tries 2 or more/,
+  ],
+  [
     'two lists of statuses',
     'tiers:\n- name: standard\n  pool:\n    backends: [{ address: "10.0.0.1:80" }]\n    retries: { statuses: [503] }\n- name: slow\n  pool:\n    backends: [{ address: "10.0.0.2:80" }]\n    retries: { statuses: [502] }\nhysteresis: { hold_s: [1] }',
     /^x\.yaml:9: tiers\[1\]\.pool\.retries\.statuses: tiers that retry must name the same statuses, .*\[503\]/,

@@ -103,6 +103,12 @@ export async function until(
 }
 
 export interface LogLine {
+  /** When it ended, Unix seconds. */
+  timestamp: number;
+  duration_s: number;
+  /** Of each try, between commas; "-" where nothing is known. */
+  upstream: string;
+  upstream_s: string;
   request_id: string;
   client: string;
   uri: string;

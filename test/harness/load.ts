@@ -3,14 +3,9 @@
  * got 5xx, a truncated answer, or nothing after one retry on a new connection (RFC 9110 §9.2.2 lets a client retry an
  * idempotent request when a connection closes before any answer byte).
  */
-import http from 'node:http';
 import { performance } from 'node:perf_hooks';
+import { Closed, Wires, type Answer, type Target } from './wire.ts';
 
-export interface Target {
-  path: string;
-  headers?: Record<string, string>;
-  method?: string;
-}
 export interface LoadOptions {
   port: number;
   /** Requests per second, sent evenly whatever the answers do. */
@@ -21,10 +16,10 @@ export interface LoadOptions {
   /** Called with each answer; `ms` from sending. */
   onAnswer?: (k: number, answer: Answer, ms: number) => void;
   connections?: number;
-}
-export interface Answer {
-  status: number;
-  headers: http.IncomingHttpHeaders;
+  /** Over TLS, believing these certificates (PEM). */
+  ca?: readonly string[];
+  /** Where it is counted, so that it can be read meanwhile. */
+  into?: LoadResult;
 }
 export interface LoadResult {
   sent: number;
@@ -37,48 +32,14 @@ export interface LoadResult {
   tiers: Record<string, number>;
 }
 
-class Closed extends Error {}
+const WITHIN_MS = 10_000;
 
-function once(agent: http.Agent, port: number, target: Target, deadlineMs: number): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    let answered = false;
-    let late = false;
-    const request = http.request({
-      agent,
-      port,
-      host: '127.0.0.1',
-      path: target.path,
-      method: target.method ?? 'GET',
-      headers: target.headers ?? {},
-    });
-    const timer = setTimeout(() => {
-      late = true;
-      request.destroy(new Error('no answer in time'));
-    }, deadlineMs);
-    const fail = (error: Error): void => {
-      clearTimeout(timer);
-      reject(answered || late ? error : new Closed(error.message));
-    };
-    request.on('error', fail);
-    request.on('response', (response) => {
-      answered = true;
-      response.on('error', fail);
-      response.on('data', () => undefined);
-      response.on('close', () => {
-        clearTimeout(timer);
-        if (response.complete) resolve({ status: response.statusCode ?? 0, headers: response.headers });
-        else reject(new Error('truncated'));
-      });
-    });
-    request.end();
-  });
-}
+export const noLoad = (): LoadResult => ({ sent: 0, answered: 0, failed: {}, closed: 0, tiers: {} });
 
 /** Sends `rate` requests a second for `seconds`, then waits for what is under way. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: options.connections ?? 100 });
-  const fresh = new http.Agent({ keepAlive: false });
-  const result: LoadResult = { sent: 0, answered: 0, failed: {}, closed: 0, tiers: {} };
+  const { ca, connections = 100, into: result = noLoad() } = options;
+  const wires = new Wires(options.port, connections, ca);
   const count = (table: Record<string, number>, name: string): void => {
     table[name] = (table[name] ?? 0) + 1;
   };
@@ -86,10 +47,10 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     const target = options.request(k);
     const started = performance.now();
     try {
-      const answer = await once(agent, options.port, target, 10_000).catch((error: unknown) => {
+      const answer = await wires.ask(target, WITHIN_MS).catch((error: unknown) => {
         if (!(error instanceof Closed)) throw error;
         result.closed++;
-        return once(fresh, options.port, target, 10_000);
+        return wires.ask(target, WITHIN_MS, true);
       });
       result.answered++;
       if (answer.status >= 500) count(result.failed, `status ${answer.status}`);
@@ -100,8 +61,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     }
   };
   await paced(options, result, one);
-  agent.destroy();
-  fresh.destroy();
+  wires.end();
   return result;
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { poolStatus } from '../../launch/admin.ts';
 import { until } from '../harness/gateway.ts';
 import { PoolStand } from '../harness/pool.ts';
 
@@ -39,6 +40,23 @@ test('a backend that answers 500 is left within a second of requests, and GETs a
   const counts = await stand.share(60);
   assert.equal(counts[500], undefined, JSON.stringify(counts));
   assert.equal(origins[0]?.count('/'), 3);
+  everybodyGood();
+});
+
+test('a silent backend is given up for another after the time for a try, by what may be repeated', async () => {
+  const retries = { timeout_ms: 200, tries: 2 };
+  const pool = { ejection: { errors: 0 }, retries };
+  await stand.fresh(stand.tiers(pool, (i) => (i < 2 ? {} : { state: 'drain' })));
+  stand.answer(0, { ms: 1000 });
+  assert.deepEqual(await stand.share(10, 5), { 1: 10 });
+  assert.ok((origins[0]?.count('/') ?? 0) >= 4, 'the silent one was asked too');
+  const post = await stand.share(10, 5, { method: 'POST', body: 'x' });
+  assert.ok((post[0] ?? 0) >= 4, `a POST waits for its answer: ${JSON.stringify(post)}`);
+  const stream = await stand.share(10, 5, { headers: { Accept: 'text/event-stream' } });
+  assert.ok((stream[0] ?? 0) >= 4, `a stream may be silent: ${JSON.stringify(stream)}`);
+  stand.answer(1, { ms: 1000 });
+  const [first = 0, second = 0] = Object.values(await stand.share(10, 5));
+  assert.equal(first + second, 10, 'the last one that can be asked has all the time');
   everybodyGood();
 });
 
@@ -82,6 +100,37 @@ test('retries stay within their share of the requests', async () => {
   const sent = origins.reduce((sum, origin) => sum + origin.count('/'), 0);
   assert.ok(sent > 310 && sent <= 300 + 30 + 100 + 5, `${sent} were sent`);
   everybodyGood();
+});
+
+test('what is under way on a backend when it goes is retried whatever the budget, and requests leave it', async () => {
+  const retries = { timeout_ms: 1000, budget: 0.05 };
+  await stand.fresh(stand.tiers({ ejection: { time_s: 60 }, retries }));
+  await stand.share(60); // what is left of the budget before, and three retries
+  stand.answer(0, { ms: 4000 });
+  const counts = await stand.share(200, 100);
+  assert.deepEqual(Object.keys(counts), ['1', '2'], JSON.stringify(counts));
+  assert.ok((origins[0]?.count('/') ?? 0) >= 15, 'many were under way there');
+  everybodyGood();
+});
+
+test('a backend that fails its checks is out within interval x fall, whenever it begins to', async () => {
+  const [interval_ms, fall] = [500, 2];
+  await stand.fresh(stand.tiers({ health: { ...health, interval_ms, fall } }));
+  const state = async (): Promise<string | undefined> => {
+    const tier = (await poolStatus(`127.0.0.1:${stand.port + 1}`)).find((one) => one.tier === 'standard');
+    return tier?.backends[0]?.state;
+  };
+  for (const phase of [0, 90, 180, 270, 360, 450]) {
+    await until(async () => (await state()) === 'up', 3000, '0 is not back');
+    await sleep(phase);
+    // In turn: one that says that it is ill, and one that says nothing.
+    origins[0]?.on('/health', phase % 180 === 0 ? { status: 503 } : { ms: 2000 });
+    const began = performance.now();
+    await until(async () => (await state()) === 'down', 3000, '0 is still asked');
+    const ms = Math.round(performance.now() - began);
+    assert.ok(ms <= interval_ms * fall + 50, `out after ${ms} ms`); // 50 ms for asking
+    good(0);
+  }
 });
 
 test('checks take a backend out and bring it back, without a request', async () => {

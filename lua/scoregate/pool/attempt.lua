@@ -1,7 +1,7 @@
 -- A request's way to a backend: nginx's balancer phase picks one, once more after each failure, and the log phase
--- learns how it ended. What is under way is found by a number in $pool_attempt, which outlives internal redirects and
--- which a cache's refresh in the background shares with its request.
+-- learns how it ended.
 
+local attempts = require "scoregate.pool.attempts"
 local balancer = require "ngx.balancer"
 local block = require "scoregate.pool.block"
 local budget = require "scoregate.pool.budget"
@@ -9,38 +9,20 @@ local clock = require "scoregate.clock"
 local ejection = require "scoregate.pool.ejection"
 local ewma = require "scoregate.pool.ewma"
 local histogram = require "scoregate.pool.histogram"
-local key = require "scoregate.key"
+local outcome = require "scoregate.pool.outcome"
+local patience = require "scoregate.pool.patience"
 local pick = require "scoregate.pool.pick"
 local pools = require "scoregate.pool.pools"
 local variable = require "scoregate.variable"
 
-local var = ngx.var
-local address = variable.reader("binary_remote_addr")
+local request = variable.request
 local NGX_BUSY = -3 -- nginx's "no live upstreams"
 local CLIENT_WENT_AWAY = 499
 local PROVEN_MS = 1000
-local TIMED_OUT = "no answer in time"
-local STATUS_OF = { [TIMED_OUT] = ngx.HTTP_GATEWAY_TIMEOUT }
+local NONE = attempts.NONE
+local STATUS_OF = { [outcome.TIMED_OUT] = ngx.HTTP_GATEWAY_TIMEOUT }
 
 local M = {}
-
-local attempts, numbers = {}, 0
-
---- Begins the way of this request to a backend of `tier` (an index).
-function M.open(tier)
-    numbers = numbers + 1
-    local _, a, b = key.of(address(variable.request()))
-    local attempt = { tier = tier, a = a, b = b, tried = {}, tries = 0 }
-    attempts[numbers] = attempt
-    var.pool_attempt = numbers
-    return attempt
-end
-
---- The attempt of this request, or nil.
-function M.current()
-    local number = var.pool_attempt
-    return number and number ~= "" and attempts[tonumber(number)] or nil
-end
 
 --- Picks the next backend and counts the request there. Returns it, or nil and whether its tier is only full.
 function M.reserve(attempt)
@@ -61,38 +43,17 @@ local function tell(entry, why)
     end
 end
 
--- The value that a variable of nginx's about several backends has for the last one, or the one before.
-local function last(text, before)
-    local found, previous
-    for value in (text or ""):gmatch("[^,:%s]+") do
-        previous, found = found, value
-    end
-    return before and previous or found
-end
-
--- What came of the last try: its status, or nil and what happened, and whether it was connected. While nginx asks for
--- the next backend, its variables have begun with that one.
-local function outcome(before)
-    if tonumber(last(var.upstream_header_time, before)) then
-        return tonumber(last(var.upstream_status, before)), nil, true
-    end
-    if not tonumber(last(var.upstream_connect_time, before)) then
-        return nil, "no connection", false
-    end
-    local timed_out = last(var.upstream_status, before) == "504"
-    return nil, timed_out and TIMED_OUT or "the connection was closed", true
-end
-
 -- The try at attempt.entry has ended.
-local function conclude(attempt, before, gone)
+local function conclude(r, attempt, before, gone)
     local entry, now = attempt.entry, clock.now()
     local s = entry.s
     attempt.entry = nil
-    attempt.tried[entry.slot] = true
-    local status, what, connected = outcome(before)
+    if before then
+        attempt.tried = attempt.tried == NONE and {} or attempt.tried
+        attempt.tried[entry.slot] = true
+    end
+    local status, what, connected, header_ms, whole_ms = outcome.of(r, before)
     attempt.status = status or STATUS_OF[what] or ngx.HTTP_BAD_GATEWAY
-    local header_ms = (tonumber(last(var.upstream_header_time, before)) or 0) * 1000
-    local whole_ms = (tonumber(last(var.upstream_response_time, before)) or 0) * 1000
     local why
     block.lock()
     block.finish(entry.slot)
@@ -114,12 +75,21 @@ local function conclude(attempt, before, gone)
     return connected
 end
 
--- Whether the request may be sent once more. nginx itself sees to it that one is not repeated that must not be.
-local function may_retry(attempt, connected)
+-- Whether what fails a request is a backend that is out by now, while others are not: what was under way there may be
+-- much at one time, and never more than that.
+local function is_left(attempt, entry)
+    local now = clock.now()
+    return not pick.usable(entry.s, now) and pick.another(attempt.tier, now, attempt.tried, entry.slot)
+end
+
+-- Whether the request may be sent once more after `entry`. nginx itself sees to it that one is not repeated that must
+-- not be.
+local function may_retry(attempt, entry, connected)
     local settings = pools.settings[attempt.tier]
     block.lock()
     local counts = block.pools.tiers[attempt.tier]
-    local may = not connected or (attempt.tries < settings.retries.tries and budget.spend(counts))
+    local may = not connected
+        or (attempt.tries < settings.retries.tries and (is_left(attempt, entry) or budget.spend(counts)))
     if may then
         counts.retries = counts.retries + 1
     end
@@ -127,12 +97,10 @@ local function may_retry(attempt, connected)
     return may
 end
 
-local function begin(tier)
-    local attempt = M.current() or M.open(tier)
+local function earn(tier)
     block.lock()
     budget.earn(block.pools.tiers[tier], pools.settings[tier].retries.budget)
     block.unlock()
-    return attempt
 end
 
 -- Whether nginx may ask for another backend after this one. It asks when a connection fails, and then there should be
@@ -157,12 +125,15 @@ end
 
 --- The balancer phase of the tier with that index.
 function M.balance(tier)
-    local attempt = M.current()
+    local r = request()
+    local attempt = attempts.of(r)
     if not attempt or attempt.tries == 0 then
-        attempt = begin(tier)
+        attempt = attempt or attempts.open(r, tier)
+        earn(tier)
     elseif attempt.entry then
-        local connected = conclude(attempt, true, false)
-        if not may_retry(attempt, connected) then
+        local entry = attempt.entry
+        local connected = conclude(r, attempt, true, false)
+        if not may_retry(attempt, entry, connected) then
             return give_up(tier)
         end
     end
@@ -174,6 +145,7 @@ function M.balance(tier)
     if may_ask_again(attempt, entry.s) then
         balancer.set_more_tries(1)
     end
+    patience.set(attempt, entry)
     local ok, err = balancer.set_current_peer(entry.address, entry.port)
     if not ok then
         ngx.log(ngx.ERR, "could not send a request to ", entry.spec, ": ", err)
@@ -183,28 +155,28 @@ end
 
 --- The status of a request that was given up: of its last try, or 503 when no backend could be asked.
 function M.status()
-    local attempt = M.current()
+    local attempt = attempts.of(request())
     return attempt and (attempt.status or attempt.tries == 0 and ngx.HTTP_SERVICE_UNAVAILABLE)
 end
 
 --- The log phase: what is under way ends.
 function M.ended()
-    local number = var.pool_attempt
-    if not number or number == "" then
+    local r = request()
+    local attempt = attempts.of(r)
+    if not attempt then
         return
     end
-    number = tonumber(number)
-    local attempt = attempts[number]
-    attempts[number] = nil
-    if attempt and attempt.entry then
-        if attempt.tries == 0 or not var.upstream_status then -- reserved, and never sent by this request
-            block.lock()
-            block.finish(attempt.entry.slot)
-            block.unlock()
-            return
-        end
-        conclude(attempt, false, ngx.status == CLIENT_WENT_AWAY)
+    attempts.close(attempt)
+    if not attempt.entry then
+        return
     end
+    if attempt.tries == 0 or not outcome.sent(r) then -- reserved, and never sent by this request
+        block.lock()
+        block.finish(attempt.entry.slot)
+        block.unlock()
+        return
+    end
+    conclude(r, attempt, false, ngx.status == CLIENT_WENT_AWAY)
 end
 
 return M

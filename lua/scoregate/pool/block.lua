@@ -23,7 +23,7 @@ typedef struct {
     uint16_t port;
     uint8_t used, removed, backup, state, tls, place, named, name_failed;
     uint32_t weight, max_connections, in_flight;
-    double born, current, picked, since;
+    double born, current, picked, picked_at, since;
     double requests, errors, retried;
     double latency_ms, latency_at, answered_at;
     double errors_row, fives_row, good, bad, recent_at;

@@ -71,6 +71,13 @@ local function look(premature, entry, settings, tls)
     M.learn(entry.slot, entry.born, settings, began, good, why, status)
 end
 
+-- Whether a backend is to be asked. Twice as often while it is in doubt: what a timeout takes and the ticks between is
+-- made up for by that, so that a backend that fails is out within interval x fall.
+local function is_due(s, settings, now)
+    local in_doubt = s.down == 0 and s.bad_row > 0
+    return now - s.checked_at >= (in_doubt and 0.5 or 1) * settings.interval_ms - TICK_S * 500
+end
+
 local function due(now)
     local list = {}
     block.lock()
@@ -78,8 +85,7 @@ local function due(now)
         local settings = pools.settings[tier]
         for _, entry in ipairs(settings.health and pools.view(tier).entries or {}) do
             local s = entry.s
-            if s.state ~= block.MAINTENANCE and s.address[0] ~= 0
-                and now - s.checked_at >= settings.health.interval_ms then
+            if s.state ~= block.MAINTENANCE and s.address[0] ~= 0 and is_due(s, settings.health, now) then
                 s.checked_at = now
                 list[#list + 1] = { entry, settings.health, settings.tls }
             end

@@ -14,6 +14,8 @@ local PICK = {
 }
 local SLOWEST = 0.1 -- of its weight is what a backend that is back begins with
 
+local PROBE_MS = 100 -- between requests to a backend that has not yet answered since it was ejected
+
 local M = {}
 
 --- Whether a backend is in use. `ejected_too`: whether it is ejected does not matter. Under the lock.
@@ -31,14 +33,25 @@ end
 
 local candidates, weights = {}, {}
 
+local function is_full(s)
+    return s.max_connections > 0 and s.in_flight >= s.max_connections
+end
+
+-- Whether a backend that was ejected has its probe under way: what it fails must wait for its time to run out, so it
+-- gets few requests until it has answered one.
+local function is_on_trial(s, now)
+    return s.answered_at < s.ejected_until and now - s.picked_at < PROBE_MS
+end
+
 -- How many candidates there are, and whether any more would be that are full.
 local function gather(view, backup, now, tried, ejected_too)
     local n, full = 0, false
     local slow_start_ms = view.settings.slow_start_ms
     for _, entry in ipairs(view.entries) do
         local s = entry.s
-        if s.backup == backup and M.usable(s, now, ejected_too) and not tried[entry.slot] then
-            if s.max_connections > 0 and s.in_flight >= s.max_connections then
+        if s.backup == backup and M.usable(s, now, ejected_too) and not tried[entry.slot]
+            and (ejected_too or not is_on_trial(s, now)) then
+            if is_full(s) then
                 full = true
             else
                 n = n + 1
@@ -58,7 +71,7 @@ local function of(tier, now, tried, a, b, ejected_too)
             local picked = PICK[view.settings.balance](candidates, n, weights, now, a, b)
             local pool = block.pools
             pool.serial = pool.serial + 1
-            picked.s.picked = pool.serial
+            picked.s.picked, picked.s.picked_at = pool.serial, now
             return picked, full
         end
     end
@@ -81,6 +94,29 @@ function M.pick(tier, now, tried, a, b)
     end
     -- Nothing is left: one that has failed lately is better than none.
     return (of(tier, now, tried, a, b, true)), full
+end
+
+local function has_another(tier, now, tried, slot)
+    for _, entry in ipairs(pools.view(tier).entries) do
+        local s = entry.s
+        if entry.slot ~= slot and not tried[entry.slot] and M.usable(s, now) and not is_full(s) then
+            return true
+        end
+    end
+    return false
+end
+
+--- Whether a request of `tier` that the backend of `slot` fails as well would find another one in use. Under the lock.
+function M.another(tier, now, tried, slot)
+    if has_another(tier, now, tried, slot) then
+        return true
+    end
+    for _, other in ipairs(pools.settings[tier].stand_ins) do
+        if has_another(other, now, tried, slot) then
+            return true
+        end
+    end
+    return false
 end
 
 return M

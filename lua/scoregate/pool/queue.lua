@@ -3,10 +3,12 @@
 -- looks again every few milliseconds; the others sleep until they are first.
 
 local attempt = require "scoregate.pool.attempt"
+local attempts = require "scoregate.pool.attempts"
 local block = require "scoregate.pool.block"
 local clock = require "scoregate.clock"
 local pools = require "scoregate.pool.pools"
 local semaphore = require "ngx.semaphore"
+local variable = require "scoregate.variable"
 
 local LOOK_AGAIN_S = 0.005
 
@@ -80,7 +82,7 @@ function M.enter()
     end
     local line = lines[tier] or {}
     lines[tier] = line
-    local its_attempt = attempt.open(tier)
+    local its_attempt = attempts.open(variable.request(), tier)
     if #line == 0 then
         local entry, full = attempt.reserve(its_attempt)
         if entry or not full then

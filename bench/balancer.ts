@@ -1,0 +1,173 @@
+/**
+ * Scoregate as a plain load balancer (one tier) beside nginx and HAProxy that do the same: round robin, least
+ * connections, answers from the cache, TLS with HTTP/2. Scoregate counts and scores its clients all the same.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Overrides } from '../config/schema.ts';
+import { Certificates, type CertificateFiles } from '../test/harness/certificates.ts';
+import { h2loadSecure } from './h2load.ts';
+import { haproxyBalancer, type Balancing } from './haproxy.ts';
+import { idle } from './idle.ts';
+import { load, makeKnown } from './known.ts';
+import type { Measured } from './measured.ts';
+import { gatewayMetrics, shares } from './metrics.ts';
+import type { Options } from './options.ts';
+import { startHaproxy, startPlain, startScoregate, type Peer } from './peers.ts';
+import { plainConf } from './plain.ts';
+import { plainSite, pooledSite, TIER } from './site.ts';
+import { PORTS, tlsPort, type Stand } from './stand.ts';
+import { row, times, type Row } from './table.ts';
+import { cpuRatio, interleaved, linesOf, rate, ratio, type Load, type Turns } from './turns.ts';
+import { CONNECTIONS } from './wrk.ts';
+
+const CLIENTS = 1000;
+const CACHE_S = 600;
+/** [must, aim] against plain nginx. */
+const LIMITS: [number, number] = [0.93, 0.97];
+
+/** What is compared. */
+interface Case {
+  name: string;
+  /** nginx's own way, made of Scoregate's rendering of these settings. */
+  nginx: { overrides: Overrides; change?: (plain: string) => string };
+  haproxy: Balancing;
+  /** Scoregate's settings, by the name that it has in the table. */
+  scoregate: Record<string, Overrides>;
+  run: (peer: Peer, seconds: number) => Promise<Load>;
+  /** Headers of an answer, by which it is seen that a proxy does what is asked of it. */
+  shows?: (headers: Headers) => boolean;
+}
+
+const byWrk = (peer: Peer, seconds: number): Promise<Load> => load(peer, CLIENTS, seconds);
+
+/** nginx's least_conn; the upstream has its zone, so that all workers count together. */
+const leastConn = (conf: string): string => conf.replace(/^( *)zone .*;$/m, '$&\n$1least_conn;');
+
+function cases(certificate: CertificateFiles, pem: string): Case[] {
+  const cached: Overrides = { ...plainSite, cache: { enabled: true, ttl_s: CACHE_S } };
+  const secure = (port: number): Overrides => ({
+    ...plainSite,
+    tls: { certificates: [certificate], port: tlsPort(port), redirect: false },
+  });
+  return [
+    {
+      name: 'round robin',
+      nginx: { overrides: plainSite },
+      haproxy: { balance: 'roundrobin' },
+      scoregate: { Scoregate: plainSite, 'Scoregate, live pool': pooledSite({ live: true }) },
+      run: byWrk,
+    },
+    {
+      name: 'least connections',
+      nginx: { overrides: plainSite, change: leastConn },
+      haproxy: { balance: 'leastconn' },
+      scoregate: { Scoregate: pooledSite({ balance: 'least_connections' }) },
+      run: byWrk,
+    },
+    {
+      name: 'cache hits',
+      nginx: { overrides: cached },
+      haproxy: { balance: 'roundrobin', cache_s: CACHE_S },
+      scoregate: { Scoregate: cached },
+      run: byWrk,
+      // HAProxy says only how old an answer is.
+      shows: (headers) => headers.get('x-cache') === 'HIT' || headers.has('age'),
+    },
+    {
+      name: 'TLS with HTTP/2',
+      nginx: { overrides: secure(PORTS.nginx) },
+      haproxy: { balance: 'roundrobin', pem },
+      scoregate: { Scoregate: secure(PORTS.scoregate) },
+      run: async ({ port, emptyLog }, seconds) => {
+        const done = await h2loadSecure(port === PORTS.haproxy ? port : tlsPort(port), seconds);
+        emptyLog();
+        return done;
+      },
+    },
+  ];
+}
+
+/** Starts the proxies of a case, Scoregate with its clients known, and sees to it that they do what is asked. */
+async function start(stand: Stand, one: Case): Promise<Peer[]> {
+  const { overrides, change = (text) => text } = one.nginx;
+  const peers = [
+    await startPlain(stand, { overrides, change: (rendered) => change(plainConf(rendered, TIER)) }),
+    await startHaproxy(stand, haproxyBalancer(PORTS.haproxy, one.haproxy)),
+  ];
+  const ports = [PORTS.scoregate, PORTS.spare];
+  for (const [i, [name, its]] of Object.entries(one.scoregate).entries()) {
+    const peer = await startScoregate(stand, { name, port: ports[i] ?? NaN, overrides: its });
+    await makeKnown(peer, CLIENTS);
+    peers.push(peer);
+  }
+  for (const { name, port } of one.shows ? peers : []) {
+    const ask = (): Promise<Response> => fetch(`http://127.0.0.1:${port}/articles/bench.html`);
+    await ask();
+    const { headers } = await ask();
+    if (!one.shows?.(headers))
+      throw new Error(`${one.name}: ${name} does not do it; its answer has ${JSON.stringify([...headers])}`);
+  }
+  return peers;
+}
+
+interface Found {
+  name: string;
+  turns: Turns;
+  /** Scoregate's requests by where the verdict came from, by its name. */
+  origins: Record<string, Record<string, number>>;
+}
+
+async function compare(stand: Stand, one: Case, options: Options): Promise<Found> {
+  await stand.backend();
+  const peers = await start(stand, one);
+  const turns = await interleaved(peers, one.run, options);
+  const origins: Found['origins'] = {};
+  for (const { name, config } of peers) if (config) origins[name] = (await gatewayMetrics(config)).origins;
+  await stand.clear();
+  return { name: one.name, turns, origins };
+}
+
+const rowsOf = ({ name, turns, origins }: Found): Row[] =>
+  Object.keys(origins).map((who) => {
+    const value = ratio(turns, who, 'nginx', rate);
+    const haproxy = `HAProxy ${times(ratio(turns, 'HAProxy', 'nginx', rate))}, ${cpuRatio(turns, 'HAProxy', 'nginx')}`;
+    const more = `${cpuRatio(turns, who, 'nginx')}; ${haproxy}`;
+    return row(`${name}, ${who}, against nginx`, value, times, { least: LIMITS }, more);
+  });
+
+const notesOf = ({ name, turns, origins }: Found): string[] => [
+  `  ${name}:`,
+  ...linesOf(turns),
+  ...Object.entries(origins).map(([who, counts]) => `    verdicts of ${who}: ${shares(counts)}`),
+];
+
+/** Measures all of it, and what connections cost that nobody uses. */
+export async function balancer(stand: Stand, options: Options): Promise<Measured> {
+  const certificates = new Certificates();
+  const found: Found[] = [];
+  try {
+    const certificate = certificates.make('bench', ['DNS:localhost', 'IP:127.0.0.1']);
+    const pem = join(certificates.folder, 'both.pem');
+    writeFileSync(pem, readFileSync(certificate.certificate, 'utf8') + readFileSync(certificate.key, 'utf8'));
+    for (const one of cases(certificate, pem)) found.push(await compare(stand, one, options));
+  } finally {
+    certificates.remove();
+  }
+  const connections = await idle(stand, plainSite, TIER);
+  return {
+    rows: [...found.flatMap(rowsOf), ...connections.rows],
+    notes: [
+      `balancer: one tier of three backends; ${options.rounds} interleaved rounds of ${options.seconds} s, wrk with`,
+      `  ${CONNECTIONS} connections and ${CLIENTS} clients, over TLS h2load with 8 clients. Requests and CPU time per request are`,
+      '  medians, ratios medians of the ratios of each round. nginx and Scoregate log through a buffer; HAProxy writes',
+      '  each line to a file, and caches in memory.',
+      ...found.flatMap(notesOf),
+      ...connections.notes,
+    ],
+    data: {
+      cases: found.map((one) => ({ ...one, turns: Object.fromEntries(one.turns) })),
+      idle: connections.data,
+    },
+  };
+}

@@ -1,0 +1,68 @@
+-- What came of a request to a backend, from nginx's variables. Each has a value for every backend that was asked; as a
+-- rule that is one, and then it is read where nginx holds it.
+
+local ffi = require "ffi"
+local variable = require "scoregate.variable"
+
+local C = ffi.C
+ffi.cdef [[
+intptr_t ngx_atoi(const unsigned char *text, size_t size);
+intptr_t ngx_atofp(const unsigned char *text, size_t size, size_t point);
+]]
+
+local var = ngx.var
+local status_of = variable.reader("upstream_status")
+local header_time, response_time = variable.reader("upstream_header_time"), variable.reader("upstream_response_time")
+
+local M = { TIMED_OUT = "no answer in time" }
+
+-- A number with `digits` after its point as a whole number; -1 where there is none, or several.
+local function single(digits, text, size)
+    return size > 0 and tonumber(C.ngx_atofp(text, size, digits)) or -1
+end
+
+-- The value for the last backend, or for the one before.
+local function last(text, before)
+    local found, previous
+    for value in (text or ""):gmatch("[^,:%s]+") do
+        previous, found = found, value
+    end
+    return before and previous or found
+end
+
+local function ms(text, before)
+    return (tonumber(last(text, before)) or 0) * 1000
+end
+
+local function of_several(before)
+    local header, whole = ms(var.upstream_header_time, before), ms(var.upstream_response_time, before)
+    if tonumber(last(var.upstream_header_time, before)) then
+        return tonumber(last(var.upstream_status, before)), nil, true, header, whole
+    end
+    if not tonumber(last(var.upstream_connect_time, before)) then
+        return nil, "no connection", false, header, whole
+    end
+    local timed_out = last(var.upstream_status, before) == "504"
+    return nil, timed_out and M.TIMED_OUT or "the connection was closed", true, header, whole
+end
+
+--- What came of the last try of request `r`: its status, or nil and what happened; whether it was connected; and after
+-- how many ms its answer began and ended. `before`: nginx has begun with the next backend, it is about the one before.
+function M.of(r, before)
+    if not before then
+        local header, whole = single(3, header_time(r)), single(3, response_time(r))
+        if header >= 0 and whole >= 0 then
+            local text, size = status_of(r)
+            return tonumber(C.ngx_atoi(text, size)), nil, true, header, whole
+        end
+    end
+    return of_several(before)
+end
+
+--- Whether request `r` has been sent to a backend.
+function M.sent(r)
+    local _, size = status_of(r)
+    return size > 0
+end
+
+return M
