@@ -87,12 +87,13 @@ testBad([
   ],
 ]);
 
-test('10,000 networks are read within a second', () => {
+test('10,000 networks are read within a second of processor time', () => {
   const networks = Array.from({ length: 10_000 }, (_, i) => `  - 10.${i >> 8}.${i & 255}.0/24`);
-  const started = performance.now();
+  const before = process.cpuUsage();
   const config = parseConfig(`access:\n  deny:\n${networks.join('\n')}`, 'x.yaml');
   assert.equal(config.access.deny.length, 10_000);
-  assert.ok(performance.now() - started < 1000);
+  const { user, system } = process.cpuUsage(before); // other tests have the processor too
+  assert.ok(user + system < 1e6, `${user + system} µs`);
 });
 
 test('a network within another one is no contradiction', () => {
