@@ -52,7 +52,6 @@ export class RedisStore implements WindowStore {
   readonly redis: Redis;
   readonly shards: number;
   readonly #holding: Holding;
-  readonly #lines: number;
   readonly #timeoutMs: number;
   readonly #onRoundTrip: (seconds: number) => void;
   readonly #clock = new LearnedClock();
@@ -74,7 +73,6 @@ export class RedisStore implements WindowStore {
     this.redis.on('error', () => undefined); // every failed command is reported where it was given
     this.shards = shards;
     this.#holding = holding;
-    this.#lines = holding.holds.length;
     this.#timeoutMs = timeoutMs;
     this.#onRoundTrip = onRoundTrip;
   }
@@ -148,7 +146,7 @@ export class RedisStore implements WindowStore {
           top(one),
           keptFor(one, this.#holding, nowS),
         ]);
-        return this.#run(HOLD, shard, [VOCABULARY, this.#lines, ...args]);
+        return this.#run(HOLD, shard, [VOCABULARY, this.#holding.holds.length, ...args]);
       }),
     );
   }
@@ -169,8 +167,8 @@ export class RedisStore implements WindowStore {
   /** A forgotten client keeps a head that says so: neither reports nor judgements bring the old tier back. */
   async #forget(changes: readonly Change[]): Promise<void> {
     const nowS = this.#nowS();
-    const head = forgotten(this.#lines, nowS);
-    const seconds = keptFor(standingOf(head, this.#lines), this.#holding, nowS);
+    const head = forgotten(this.#holding.holds.length, nowS);
+    const seconds = keptFor(standingOf(head, this.#holding.holds.length), this.#holding, nowS);
     const gone = changes.filter((change) => 'forget' in change);
     await this.#limit(Promise.all(gone.map(({ ip }) => this.redis.set(this.key(ip), head, 'EX', seconds))));
   }
