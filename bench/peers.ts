@@ -93,7 +93,7 @@ async function startOriginal(stand: Stand): Promise<Peer> {
     rendered
       .replace(/^ *(?:init_by_lua_block|init_worker_by_lua_block|log_by_lua_block) .*\n/gm, '')
       .replace(
-        /^( *)access_by_lua_block .*$/m,
+        /^( *)access_by_lua_block .*scoregate\.gateway.*$/m,
         `$1set $bench_scorer ${PORTS.original + 2};\n$1access_by_lua_file "${script}";`,
       )
       .replace(/content_by_lua_block .*$/gm, 'return 404;');
