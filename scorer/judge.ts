@@ -11,11 +11,11 @@ import {
   releaseLine,
   restored,
   returnedAt,
+  seenWith,
   tierOf,
   type Lines,
 } from './tier.ts';
 import { HITS, WIDTH, plusHits, type History, type Sums } from './sums.ts';
-import { WINDOW_S } from './window.ts';
 
 export type Judging = Pick<Model, 'features' | 'thresholds' | 'monotone' | 'score'>;
 
@@ -97,11 +97,10 @@ async function begin(
   return subjects.map((subject, i) => {
     const score = scores[i] as number;
     const record = records[i] as Known;
-    const before = standing(subject, record, lines, now.s);
+    const before = seenWith(score, standing(subject, record, lines, now.s), lines, now.s);
     const sums = windows[i] as Sums;
     const tier = nextTier(score, before, lines, now.s, sums[HITS] as number);
-    // No window reaches further ahead: what does was written before the store's clock was set back.
-    const since = before.since.map((second, line) => (line < tier ? Math.min(second, now.s + WINDOW_S) : 0));
+    const since = before.since.map((second, line) => (line < tier ? second : 0));
     const returned = returnedAt(tier, before, now.s);
     return { subject, record, sums, score, before, after: { tier, since, returned } };
   });

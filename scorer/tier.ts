@@ -91,6 +91,17 @@ export function releaseLine(lines: Lines, i: number): number {
 }
 
 /**
+ * A standing, seen with the score of now. A `since` that is still to come is what the window promised if no more
+ * requests came; where the score is below the line all the same, because good ones did or the clock was set back, it is now.
+ */
+export function seenWith(score: number, standing: Standing, lines: Lines, now: number): Standing {
+  const early = (second: number, line: number): boolean =>
+    line < standing.tier && second > now && score < releaseLine(lines, line);
+  if (!standing.since.some(early)) return standing;
+  return { ...standing, since: standing.since.map((second, line) => (early(second, line) ? now : second)) };
+}
+
+/**
  * How many seconds the score stays at or above a line if no more hits come: a question for search().
  * A window is empty after 60 s, so that is the most.
  * @param before the second that was the answer at the last report; of one who goes on as before it is the next one now

@@ -27,6 +27,7 @@ import {
   releaseLine,
   restored,
   returnedAt,
+  seenWith,
   tierOf,
   type Lines,
 } from '../scorer/tier.ts';
@@ -107,7 +108,8 @@ export class BacktestScorer {
     const sums = sumsAt(record.track, now.s, this.#sums);
     const score = this.#scores.of(sums);
     if (kept.open !== 0) this.#closeFallen(kept, record, before as Track, score, now.s);
-    const standing = standingOf(record, told.tier, this.lines.thresholds.length, now.s);
+    const lines = this.lines.thresholds.length;
+    const standing = seenWith(score, standingOf(record, told.tier, lines, now.s), this.lines, now.s);
     const tier = nextTier(score, standing, this.lines, now.s, sums[HITS] as number);
     this.#hold(kept, record, standing, tier, score, now.s);
     const held = tier > tierOf(score, this.lines.thresholds);
