@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
@@ -10,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../../config/paths.ts';
 import { which } from '../../launch/find.mjs';
 import { until } from '../harness/gateway.ts';
-import { alive, Launcher } from './launcher.ts';
+import { alive, Launcher, reload } from './launcher.ts';
 
 const READY = 'Scoregate is ready';
 
@@ -21,17 +20,6 @@ async function withLauncher(port: number, action: (launcher: Launcher) => Promis
   } finally {
     await launcher.end();
   }
-}
-
-/** Asynchronous, so that traffic goes on meanwhile. */
-async function reload(launcher: Launcher): Promise<{ status: number | null; output: string }> {
-  const args = ['launch/run.mjs', 'launch/reload.ts', '--run', launcher.run];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (data: Buffer) => (output += data.toString()));
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, output };
 }
 
 /** The user id that a process runs as. */
