@@ -56,6 +56,25 @@ test('mode off takes no notice of what scoring would need: lines between tiers, 
   assert.equal(problems(`mode: observe\n${tiers}${rest}`).length, 4);
 });
 
+test('a tier is looked up for every request only where several serve', () => {
+  const passed = (yaml: string): string[] => [
+    ...new Set(rendered(yaml).match(/proxy_pass .*;|^map \$tier.*/gm)),
+  ];
+  const two =
+    'tiers: [{ name: a, backends: ["https://a.example"] }, { name: b, backends: ["10.0.0.1:80"] }]\ndefault_tier: b\nhysteresis: { hold_s: [1] }\n';
+  assert.deepEqual(passed(''), ['proxy_pass http://$tier;']);
+  assert.deepEqual(passed(two), ['proxy_pass $backend_scheme://$tier;']);
+  for (const mode of ['off', 'observe'])
+    assert.deepEqual(passed(`${two}mode: ${mode}`), ['proxy_pass http://b;'], mode);
+  assert.deepEqual(
+    passed(
+      'tiers: [{ name: site, backends: ["https://10.0.0.1"], tls_name: a.example }]\ndefault_tier: site',
+    ),
+    ['proxy_pass https://site;'],
+  );
+  assert.match(rendered(''), /proxy_pass .*\n.*\n *proxy_redirect off;/);
+});
+
 testBad([
   [
     'a limit in mode off',

@@ -191,7 +191,7 @@ test('a reload applies a good configuration and refuses a bad one, without losin
     assert.equal(bad.status, 1);
     assert.match(
       bad.output,
-      /refused, nothing has changed: .*scoregate\.yaml:\d+: mode: "watch" is not route or observe/,
+      /refused, nothing has changed: .*scoregate\.yaml:\d+: mode: "watch" is not route, observe or off/,
     );
     assert.equal(JSON.parse(readFileSync(join(launcher.run, 'gateway.json'), 'utf8')).mode, 'observe');
 
@@ -215,7 +215,7 @@ test('a reload applies a good configuration and refuses a bad one, without losin
     launcher.configure({ redis: 'memory' });
     assert.match(
       (await reload(launcher)).output,
-      /redis, redis_start and limits\.redis_memory change only with a new start/,
+      /redis, redis_start, limits\.redis_memory, and mode to or from off, change only with a new start/,
     );
 
     const { answered, failed } = await load.stop();
