@@ -29,8 +29,8 @@ const LIMITS: [number, number] = [0.93, 0.97];
 /** What is compared. */
 interface Case {
   name: string;
-  /** nginx's own way, made of Scoregate's rendering of these settings. */
-  nginx: { overrides: Overrides; change?: (plain: string) => string };
+  /** What plain nginx is made of: Scoregate's rendering of these settings. */
+  nginx: Overrides;
   haproxy: Balancing;
   /** Scoregate's settings, by the name that it has in the table. */
   scoregate: Record<string, Overrides>;
@@ -41,10 +41,8 @@ interface Case {
 
 const byWrk = (peer: Peer, seconds: number): Promise<Load> => load(peer, CLIENTS, seconds);
 
-/** nginx's least_conn; the upstream has its zone, so that all workers count together. */
-const leastConn = (conf: string): string => conf.replace(/^( *)zone .*;$/m, '$&\n$1least_conn;');
-
 function cases(certificate: CertificateFiles, pem: string): Case[] {
+  const least = pooledSite({ balance: 'least_connections' });
   const cached: Overrides = { ...plainSite, cache: { enabled: true, ttl_s: CACHE_S } };
   const secure = (port: number): Overrides => ({
     ...plainSite,
@@ -53,21 +51,24 @@ function cases(certificate: CertificateFiles, pem: string): Case[] {
   return [
     {
       name: 'round robin',
-      nginx: { overrides: plainSite },
+      nginx: plainSite,
       haproxy: { balance: 'roundrobin' },
       scoregate: { Scoregate: plainSite, 'Scoregate, live pool': pooledSite({ live: true }) },
       run: byWrk,
     },
     {
       name: 'least connections',
-      nginx: { overrides: plainSite, change: leastConn },
+      nginx: least,
       haproxy: { balance: 'leastconn' },
-      scoregate: { Scoregate: pooledSite({ balance: 'least_connections' }) },
+      scoregate: {
+        Scoregate: least,
+        'Scoregate, live pool': pooledSite({ balance: 'least_connections', live: true }),
+      },
       run: byWrk,
     },
     {
       name: 'cache hits',
-      nginx: { overrides: cached },
+      nginx: cached,
       haproxy: { balance: 'roundrobin', cache_s: CACHE_S },
       scoregate: { Scoregate: cached },
       run: byWrk,
@@ -76,7 +77,7 @@ function cases(certificate: CertificateFiles, pem: string): Case[] {
     },
     {
       name: 'TLS with HTTP/2',
-      nginx: { overrides: secure(PORTS.nginx) },
+      nginx: secure(PORTS.nginx),
       haproxy: { balance: 'roundrobin', pem },
       scoregate: { Scoregate: secure(PORTS.scoregate) },
       run: async ({ port, emptyLog }, seconds) => {
@@ -90,9 +91,8 @@ function cases(certificate: CertificateFiles, pem: string): Case[] {
 
 /** Starts the proxies of a case, Scoregate with its clients known, and sees to it that they do what is asked. */
 async function start(stand: Stand, one: Case): Promise<Peer[]> {
-  const { overrides, change = (text) => text } = one.nginx;
   const peers = [
-    await startPlain(stand, { overrides, change: (rendered) => change(plainConf(rendered, TIER)) }),
+    await startPlain(stand, { overrides: one.nginx, change: (rendered) => plainConf(rendered, TIER) }),
     await startHaproxy(stand, haproxyBalancer(PORTS.haproxy, one.haproxy)),
   ];
   const ports = [PORTS.scoregate, PORTS.spare];

@@ -10,6 +10,7 @@ import { latency } from './latency.ts';
 import { machine } from './machine.ts';
 import type { Measured } from './measured.ts';
 import { memory } from './memory.ts';
+import { off } from './off.ts';
 import { OptionError, parseOptions, USAGE, type Options, type Subject } from './options.ts';
 import { scorerAlone } from './scorer.ts';
 import { Stand } from './stand.ts';
@@ -28,6 +29,7 @@ const MEASUREMENTS: Record<Subject, Measurement> = {
   throughput: { measure: throughput, needs: { wrk: 'wrk', haproxy: 'haproxy' } },
   instructions: { measure: instructions, needs: { valgrind: 'valgrind' } },
   surroundings: { measure: surroundings, needs: { valgrind: 'valgrind' } },
+  off: { measure: off, needs: { valgrind: 'valgrind' } },
   latency: { measure: latency, needs: { wrk: 'wrk', 'nghttp2-client': 'h2load' } },
   flood: { measure: floods, needs: {} },
   scorer: { measure: scorerAlone, needs: {} },

@@ -5,6 +5,7 @@ export const SUBJECTS = [
   'throughput',
   'instructions',
   'surroundings',
+  'off',
   'latency',
   'flood',
   'scorer',
@@ -25,6 +26,7 @@ export const USAGE = `npm run bench -- [${SUBJECTS.join('|')}|all] [OPTION…]
   throughput    requests/s and CPU time of known clients, beside nginx, HAProxy and the original design
   instructions  user-space instructions of a request above plain nginx's
   surroundings  the same of access lists, pins, the cache, details in the log
+  off           user-space instructions of a request with mode: off above plain nginx's
   latency       what Scoregate adds for known clients at half load, and for first-seen ones
   flood         hits of a flood beyond the line that reach a better tier
   scorer        clients a second of the scorer's CPU

@@ -7,6 +7,7 @@ import { address } from './backend.ts';
 import { endpoint, type Endpoint } from './formats.ts';
 import { poolSettings } from './gateway_pools.ts';
 import { limitSettings } from './limits.ts';
+import { scores } from './mode.ts';
 import { nameServers } from './name_servers.ts';
 import { pinsNetworks } from './nginx_access.ts';
 import { logDetails } from './nginx_log.ts';
@@ -53,7 +54,7 @@ export function scorerEndpoint({ scorer }: Config): Endpoint {
  */
 export function resolver(config: Config, place: Place): string[] {
   const { host } = scorerEndpoint(config);
-  if (isIP(host) !== 0) return [];
+  if (isIP(host) !== 0 || !scores(config)) return [];
   const known = nameServers(config, place);
   if (known.length === 0) {
     throw new Error(

@@ -11,6 +11,7 @@ import { backendMaps, checkTrust } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
 import { compression } from './nginx_compression.ts';
 import { errorLog, logFormat, logs, logsDetails } from './nginx_log.ts';
+import { pathModule } from './nginx_lua.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
 import { upstream } from './nginx_pool.ts';
 import { forwarded, realip, scoreHeader } from './nginx_proxy.ts';
@@ -93,6 +94,7 @@ function lua(config: Config, place: Place): string {
   const more = [...(caches(config) ? ['cache'] : []), ...(logsDetails(config) ? ['details'] : [])].map(
     (module) => ` require("scoregate.${module}")`,
   );
+  const path = `require("scoregate.${pathModule(config)}")`;
   const libraries = place.luaLibraries === null ? '' : `\nlua_package_cpath "${place.luaLibraries}/?.so;;";`;
   return `lua_package_path "${[...paths, ...initPaths].join(';')};;";${libraries}
 lua_code_cache on;
@@ -103,6 +105,6 @@ lua_socket_log_errors off;
 # Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind: of about
 # 200,000 clients, when limits are changed while the scorer is down. Of one size always: nginx would begin a new one.
 lua_shared_dict scoregate 32m;
-init_by_lua_block { require("scoregate.gateway").init()${more.join('')} }
-init_worker_by_lua_block { require("scoregate.gateway").init_worker() }`;
+init_by_lua_block { ${path}.init()${more.join('')} }
+init_worker_by_lua_block { ${path}.init_worker() }`;
 }

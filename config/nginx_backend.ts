@@ -14,18 +14,31 @@ export function backendMaps(config: Config): string {
 }
 
 const scheme = (tier: Tier): string => (speaksTls(tier) ? 'https' : 'http');
-const distinct = ({ tiers }: Config, of: (tier: Tier) => string): string[] => [...new Set(tiers.map(of))];
+const distinct = (config: Config, of: (tier: Tier) => string): string[] => [
+  ...new Set(serving(config).map(of)),
+];
+
+/** The tiers that requests are sent to; those of the others only stand in for them. */
+const serving = ({ mode, tiers, default_tier }: Config): Tier[] =>
+  tiers.filter(({ name }) => mode === 'route' || name === default_tier);
 const map = ({ tiers }: Config, variable: string, of: (tier: Tier) => string): string =>
   `map $tier ${variable} {\n${tiers.map((tier) => `  ${tier.name} ${of(tier)};`).join('\n')}\n}`;
 
 /** proxy_pass, and what belongs to it where a backend speaks TLS. */
 export function proxyPass(config: Config, place: Place): string[] {
   const [only, another] = distinct(config, scheme);
-  const pass = `proxy_pass ${another === undefined ? only : '$backend_scheme'}://$tier;`;
-  if (!anyTls(config)) return [pass];
+  const [tier, otherTier] = serving(config).map(({ name }) => name);
+  // A name of one tier is looked up once, one in a variable for every request.
+  const to = otherTier === undefined ? tier : '$tier';
+  const pass = [
+    `proxy_pass ${another === undefined ? only : '$backend_scheme'}://${to};`,
+    '# What a backend calls itself is for it to say; without a variable above nginx would rewrite it by default.',
+    'proxy_redirect off;',
+  ];
+  if (!anyTls(config)) return pass;
   const [name, otherName] = distinct(config, tlsName);
   return [
-    pass,
+    ...pass,
     'proxy_ssl_protocols TLSv1.2 TLSv1.3;',
     'proxy_ssl_server_name on;',
     `proxy_ssl_name ${otherName === undefined ? name : '$backend_name'};`,

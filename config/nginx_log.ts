@@ -1,4 +1,5 @@
 /** The access log's part of nginx.conf: one JSON object a line, or the combined log format. */
+import { scores } from './mode.ts';
 import { caches } from './nginx_cache.ts';
 import { quoted, type Place } from './nginx_place.ts';
 import { configuredPath } from './paths.ts';
@@ -21,9 +22,9 @@ const fields = (config: Config, place: Place): string[] => [
   '"bytes":$bytes_sent',
   '"duration_s":$request_time',
   '"tier":"$tier"',
-  '"score":$score',
+  `"score":${scores(config) ? '$score' : 'null'}`,
   '"origin":"$origin"',
-  '"wait_ms":$wait_ms',
+  `"wait_ms":${scores(config) ? '$wait_ms' : '0'}`,
   `"tier_would":"${config.mode === 'observe' ? '$tier_would' : ''}"`,
   '"upstream":"$upstream_addr"',
   '"upstream_status":"$upstream_status"',

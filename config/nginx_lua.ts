@@ -1,8 +1,13 @@
 /** Which Lua functions run in which phase of a request. A function is called only where the configuration needs it. */
+import { scores } from './mode.ts';
 import { logsDetails } from './nginx_log.ts';
+import { anyLive } from './pool.ts';
 import type { Config } from './schema.ts';
 
 type Phase = 'access' | 'header_filter' | 'body_filter' | 'log';
+
+/** The module of the path: its functions are called in these phases, and when nginx and its workers start. */
+export const pathModule = (config: Config): string => (scores(config) ? 'gateway' : 'plain');
 
 const call = (module: string, call: string): string => `package.loaded["scoregate.${module}"].${call}`;
 
@@ -13,9 +18,11 @@ const call = (module: string, call: string): string => `package.loaded["scoregat
 export function countedPhases(config: Config, refused: string | null): string[] {
   const details = logsDetails(config);
   const bodies = config.logs.body_bytes > 0;
+  const path = pathModule(config);
+  const queued = config.tiers.some(({ pool }) => pool?.queue !== undefined);
   return [
     ...phase('access', [
-      call('gateway', 'access()'),
+      ...(scores(config) || queued ? [call(path, 'access()')] : []),
       ...(refused ? [call('cache', 'look()')] : []),
       ...(bodies ? [call('details', 'read()')] : []),
     ]),
@@ -25,7 +32,7 @@ export function countedPhases(config: Config, refused: string | null): string[] 
       ...(bodies ? [call('details', 'body()')] : []),
     ]),
     ...phase('log', [
-      call('gateway', 'log()'),
+      ...(scores(config) || anyLive(config) ? [call(path, 'log()')] : []),
       ...(refused ? [call('cache', `learn("${refused}")`)] : []),
       ...(details ? [call('details', 'write()')] : []),
     ]),

@@ -48,10 +48,11 @@ function ownBalancer(tiers: readonly Tier[], own: Tier, index: number): string {
   ranks.forEach((backends, i) => {
     lines.push(...backends.flatMap((backend) => line(backend, base ** (ranks.length - 1 - i))));
   });
+  const method = own.pool?.balance === 'least_connections' ? ['least_conn;'] : [];
   return `upstream ${own.name} {
-  # Shared by the workers, so that a backend that is down is down for all of them.
+  # Shared by the workers: what one has under way, and a backend that is down, all of them know.
   zone tier_${own.name} 256k;
-${indent(lines.join('\n'))}
+${indent([...method, ...lines].join('\n'))}
 ${KEEPALIVE}
 }`;
 }

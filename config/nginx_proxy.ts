@@ -1,4 +1,5 @@
 /** The proxy's part of nginx.conf: who the client is, who serves its tier, what the backend is told. */
+import { scores } from './mode.ts';
 import type { Config } from './schema.ts';
 
 /** Takes the client's address from trusted proxies, and from nobody else. */
@@ -12,9 +13,11 @@ export function realip(config: Config): string {
   return [indexed, ...set, 'geo $realip_remote_addr $peer_trusted {', '  default 0;', ...geo, '}'].join('\n');
 }
 
+const tellsScore = (config: Config): boolean => config.headers.score && scores(config);
+
 /** The score as a header's value: one with an empty value is not sent, so nobody without a verdict gets an X-Score. */
 export function scoreHeader(config: Config): string {
-  return config.headers.score ? 'map $score $score_known {\n  null "";\n  default $score;\n}' : '';
+  return tellsScore(config) ? 'map $score $score_known {\n  null "";\n  default $score;\n}' : '';
 }
 
 /**
@@ -89,10 +92,10 @@ proxy_busy_buffers_size 32k;`.split('\n');
 }
 
 /** What clients are told of their verdict: name and value. */
-function headers({ headers: { tier, score } }: Config): [string, string][] {
+function headers(config: Config): [string, string][] {
   return [
-    ...(tier ? [['X-Tier', '$tier'] as [string, string]] : []),
-    ...(score ? [['X-Score', '$score_known'] as [string, string]] : []),
+    ...(config.headers.tier ? [['X-Tier', '$tier'] as [string, string]] : []),
+    ...(tellsScore(config) ? [['X-Score', '$score_known'] as [string, string]] : []),
   ];
 }
 

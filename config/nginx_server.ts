@@ -1,5 +1,6 @@
 /** The public server of nginx.conf: where it listens, its locations, and what is logged of a verdict. */
 import { isIP } from 'node:net';
+import { scores } from './mode.ts';
 import { deniedLocation, pathGate, siteGate } from './nginx_access.ts';
 import { proxyPass } from './nginx_backend.ts';
 import { cacheDirectives, refusedVariable } from './nginx_cache.ts';
@@ -11,13 +12,13 @@ import { proxy } from './nginx_proxy.ts';
 import { redirect, redirects, tlsServers } from './nginx_tls.ts';
 import type { Config } from './schema.ts';
 
-/** What the log says of a verdict that Lua leaves alone: Lua writes only what differs. */
+/** What the log says of a verdict that Lua leaves alone: Lua writes only what differs; in mode off there is none. */
 function verdict(config: Config): string[] {
   const set = [
     `set $tier ${config.default_tier};`,
-    'set $score null;',
-    'set $origin leased;',
-    'set $wait_ms 0;',
+    ...(scores(config)
+      ? ['set $score null;', 'set $origin leased;', 'set $wait_ms 0;']
+      : ['set $origin off;']),
   ];
   if (config.mode === 'observe') set.push('set $tier_would "";');
   if (logsDetails(config)) set.push('set $log_line "";');

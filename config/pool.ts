@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { backend, type Backend } from './formats.ts';
 import type { Path } from './places.ts';
 import type { Config, Tier } from './schema.ts';
-import type { PoolBackend } from './schema_pool.ts';
+import type { Pool, PoolBackend } from './schema_pool.ts';
 
 /** The backends of a tier, whichever form they are written in. */
 export function backendsOf({ backends, pool }: Tier): PoolBackend[] {
@@ -29,6 +29,9 @@ export function known(text: string): Backend {
 /** Whether a host must be asked for: nginx and Lua know localhost without a name server. */
 export const isName = (host: string): boolean => isIP(host) === 0 && host !== 'localhost';
 
+/** The ways of balancing that nginx does as Lua would. */
+const NGINX_BALANCES = new Set<Pool['balance']>(['round_robin', 'least_connections']);
+
 /**
  * Whether Lua picks this tier's backends. nginx's own balancer is faster by far, and can weights, limits of connections,
  * backups and backends that are out of use; so Lua does it only where a pool asks for more.
@@ -43,7 +46,9 @@ function asksForMore(tier: Tier): boolean {
   if (!pool) return false;
   const { balance, live, health, ejection, slow_start_s, retries, queue } = pool;
   const groups = [health, ejection, retries, queue];
-  return live || balance !== 'round_robin' || slow_start_s > 0 || groups.some((group) => group !== undefined);
+  return (
+    live || !NGINX_BALANCES.has(balance) || slow_start_s > 0 || groups.some((group) => group !== undefined)
+  );
 }
 
 /** Whether Lua picks the backends of any tier. */

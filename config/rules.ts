@@ -1,6 +1,7 @@
 /** What must hold between several values of scoregate.yaml. Each rule looks at one thing and reports its problems. */
 import { endpoint, isLoopback, redisAddress } from './formats.ts';
 import { limitRules } from './limits.ts';
+import { offRules, scores } from './mode.ts';
 import { pathText, type Path } from './places.ts';
 import { backendPath, backendsOf, known } from './pool.ts';
 import { nearest, type Problem } from './problems.ts';
@@ -17,15 +18,16 @@ export function rules(config: Config): Problem[] {
     ...limitRules(config),
     ...backendRules(config),
     ...defaultTier(config),
-    ...holds(config),
-    ...waits(config),
-    ...redisStart(config),
+    ...(scores(config) ? scoring(config) : offRules(config)),
     ...ports(config),
     ...proxyProtocol(config),
     ...accessRules(config),
     ...logDetails(config),
   ];
 }
+
+/** What the scorer and its Redis need. */
+const scoring = (config: Config): Problem[] => [...holds(config), ...waits(config), ...redisStart(config)];
 
 function tierNames(config: Config): Problem[] {
   return config.tiers.flatMap((tier, i) => {
@@ -103,9 +105,9 @@ function listeners(config: Config): Listener[] {
   if (config.tls.certificates.length > 0) add(['tls', 'port'], config.listen.address, config.tls.port);
   const admin = endpoint(config.admin);
   if (admin) add(['admin'], admin.host, admin.port);
-  const scorer = endpoint(config.scorer.listen);
+  const scorer = scores(config) ? endpoint(config.scorer.listen) : null;
   if (scorer) add(['scorer', 'listen'], scorer.host, scorer.port);
-  const redis = redisAddress(config.redis);
+  const redis = scores(config) ? redisAddress(config.redis) : null;
   if (redis && isLoopback(redis.host)) add(['redis'], redis.host, redis.port);
   config.tiers.forEach((tier, i) =>
     backendsOf(tier).forEach(({ address }, j) => {

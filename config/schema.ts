@@ -128,11 +128,12 @@ export const configSchema = Type.Object(
       description: 'nginx worker processes; auto is one for each processor core.',
       variable: 'SCOREGATE_WORKERS',
     }),
-    mode: Type.Union([Type.Literal('route'), Type.Literal('observe')], {
+    mode: Type.Union([Type.Literal('route'), Type.Literal('observe'), Type.Literal('off')], {
       default: 'route',
-      title: 'route or observe',
+      title: 'route, observe or off',
       examples: ['route'],
-      description: 'observe sends everybody to the default tier and logs which tier they would have had.',
+      description:
+        'observe sends everybody to the default tier and logs which tier they would have had; off sends them there too, and counts and scores nobody.',
       variable: 'SCOREGATE_MODE',
     }),
     tiers: Type.Array(tierSchema, {
@@ -142,7 +143,7 @@ export const configSchema = Type.Object(
       title: 'a list of tiers, best first',
       examples: [demoTiers],
       description:
-        'The tiers, best first. A score at or above a line of the model means the next tier down. One tier alone is a plain load balancer.',
+        'The tiers, best first. A score at or above a line of the model means the next tier down. One tier alone is a plain load balancer; with mode: off it has no scorer either.',
     }),
     default_tier: Type.String({
       default: 'standard',

@@ -1,6 +1,7 @@
 /**
  * What follows from the number of tiers. One tier alone is a plain load balancer: clients are counted and scored all
- * the same, for the log and for those who look, but no score leads anywhere, so no request waits for one.
+ * the same, for the log and for those who look, but no score leads anywhere, so no request waits for one. Where nobody
+ * looks, `mode: off` spares it all (mode.ts).
  */
 import type { Config } from './schema.ts';
 

@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { backendsOf, known } from '../config/pool.ts';
 import { endpoint, isLoopback, redisAddress, type Endpoint } from '../config/formats.ts';
 import { hasTls } from '../config/nginx_tls.ts';
+import { scores } from '../config/mode.ts';
 import { configuredPath, root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { atLeast, findRedis, type Nginx } from './find.mjs';
@@ -46,10 +47,10 @@ export function writeEffectiveConfig(config: Config, run: string, user: User | n
 
 const node = ['--import', 'tsx'];
 
-/** Redis; null if it is not ours. */
+/** Redis; null if it is not ours, or nobody is counted. */
 export function redisPart(config: Config, { run, user }: Surroundings): PartSpec | null {
   const address = redisAddress(config.redis);
-  if (!address || !config.redis_start) return null;
+  if (!address || !config.redis_start || !scores(config)) return null;
   const folder = join(run, 'redis');
   const file = join(folder, 'redis.conf');
   writeRedisConf(file, config, address, [
@@ -111,7 +112,9 @@ function backendPart(name: string, { host, port }: Endpoint, more: readonly stri
   };
 }
 
-export function scorerPart(config: Config, { run }: Surroundings): PartSpec {
+/** The scorer; null in mode off. */
+export function scorerPart(config: Config, { run }: Surroundings): PartSpec | null {
+  if (!scores(config)) return null;
   const at = endpoint(config.scorer.listen) ?? { host: '127.0.0.1', port: 5000 };
   return {
     name: 'scorer',

@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { scores } from '../config/mode.ts';
 import { configFile, root, runFolder } from '../config/paths.ts';
 import { ConfigError, readConfig } from '../config/read.ts';
 import { nginxFiles } from '../config/rules_files.ts';
@@ -41,7 +42,7 @@ async function run(options: Options): Promise<void> {
   const needed = ['lua/scoregate/gateway.lua', 'scorer/server.ts', 'node_modules/tsx/package.json'].map(
     (path) => join(root, path),
   );
-  const { user, warning } = chooseUser([...needed, config.model]);
+  const { user, warning } = chooseUser([...needed, ...(scores(config) ? [config.model] : [])]);
   if (warning !== null) say(`warning: ${warning}`);
   prepare(folder, user);
   if (config.logs.stdout && !canOpenStdout()) {

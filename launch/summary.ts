@@ -1,7 +1,8 @@
-/** What `npm start` prints once everything is ready: what runs where, and three things to try. */
+/** What `npm start` prints once everything is ready: what runs where, and what to try. */
 import { isIP } from 'node:net';
 import { relative } from 'node:path';
 import { namesOf, readCertificate } from '../config/certificate.ts';
+import { scores } from '../config/mode.ts';
 import { configuredPath } from '../config/paths.ts';
 import { backendsOf } from '../config/pool.ts';
 import type { Config } from '../config/schema.ts';
@@ -20,8 +21,7 @@ export function summary(config: Config, { run, nginx }: Surroundings, seconds: n
     ['gateway', gateway, kind],
     ...certificates(config, run),
     ['metrics', `http://${config.admin}/metrics`, 'and /status'],
-    ['scorer', `http://${config.scorer.listen}`, '/score_ip, /health, /model, /metrics'],
-    ['windows', config.redis === 'memory' ? 'in the scorer' : safe(config.redis), ''],
+    ...scoring(config),
     ...config.tiers.map((tier) => {
       const backends = backendsOf(tier).map(({ address }) => address);
       const demos = backends.some((backend) => demo.has(backend));
@@ -34,6 +34,15 @@ export function summary(config: Config, { run, nginx }: Surroundings, seconds: n
     `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd(),
   );
   return `\nScoregate is ready (${seconds.toFixed(1)} s).\n\n${lines.join('\n')}\n\n${toTry(config, gateway)}\n`;
+}
+
+/** Who scores, and where from. */
+function scoring(config: Config): string[][] {
+  if (!scores(config)) return [['scoring', 'off', `everybody goes to the tier ${config.default_tier}`]];
+  return [
+    ['scorer', `http://${config.scorer.listen}`, '/score_ip, /health, /model, /metrics'],
+    ['windows', config.redis === 'memory' ? 'in the scorer' : safe(config.redis), ''],
+  ];
 }
 
 /** A row for each certificate: whom it serves and until when. */
@@ -55,10 +64,11 @@ function toTry(config: Config, gateway: string): string {
   const flood = config.headers.tier
     ? `curl -s -o /dev/null -D -${as} '${gateway}/?[1-600]' | grep -i x-tier | uniq -c`
     : `curl -s -o /dev/null${as} '${gateway}/?[1-600]'; sleep 1; tail -n 1 ${config.logs.access}`;
-  return `Three things to try:
-  1. one request, as anybody:        curl -i ${gateway}/
+  const verdicts = `
   2. a flood, and where it ends up:  ${flood}
-  3. why, in the scorer's words:     curl -s 'http://${config.scorer.listen}/score_ip?ip=${client}&explain=1'
+  3. why, in the scorer's words:     curl -s 'http://${config.scorer.listen}/score_ip?ip=${client}&explain=1'`;
+  return `${scores(config) ? 'Three things' : 'One thing'} to try:
+  1. one request, as anybody:        curl -i ${gateway}/${scores(config) ? verdicts : ''}
 
 Ctrl-C stops all of it; npm run reload applies a changed configuration.`;
 }

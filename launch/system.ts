@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { render } from '../config/render.ts';
+import { scores } from '../config/mode.ts';
 import { root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { makeFolder } from './folder.ts';
@@ -52,8 +53,9 @@ export class System {
     const redis = redisPart(config, surroundings);
     if (redis) await (this.#redis = this.#part(redis)).start();
     this.#backends = this.#backendParts(config);
-    this.#scorer = this.#part(scorerPart(config, surroundings));
-    await Promise.all([this.#scorer, ...this.#backends].map((part) => part.start()));
+    const scorer = scorerPart(config, surroundings);
+    if (scorer) this.#scorer = this.#part(scorer);
+    await Promise.all([this.#scorer, ...this.#backends].map((part) => part?.start()));
     this.#gateway = this.#part(gatewayPart(config, surroundings));
     await this.#gateway.start();
   }
@@ -83,8 +85,8 @@ export class System {
     const added = await this.#addBackends(next);
     try {
       const settings = scorerSettings(next);
-      if (settings !== this.#scorerSettings) {
-        await this.#changeScorer(old, next);
+      if (this.#scorer && settings !== this.#scorerSettings) {
+        await this.#changeScorer(this.#scorer, old, next);
         this.#scorerSettings = settings;
         done.push('scorer restarted');
       }
@@ -137,16 +139,15 @@ export class System {
   }
 
   /** The gateway serves on with the verdicts that it has, meanwhile. A scorer that does not start is put back. */
-  async #changeScorer(old: Config, next: Config): Promise<void> {
-    const scorer = this.#scorer;
-    if (!scorer) return;
+  async #changeScorer(scorer: Part, old: Config, next: Config): Promise<void> {
+    const { spec } = scorer;
     this.#write(next);
-    scorer.spec = scorerPart(next, this.surroundings);
+    scorer.spec = scorerPart(next, this.surroundings) ?? spec;
     try {
       await scorer.restart();
     } catch (error) {
       this.#write(old);
-      scorer.spec = scorerPart(old, this.surroundings);
+      scorer.spec = spec;
       await scorer.start();
       throw new Error(`the scorer does not start with it: ${(error as Error).message}`);
     }
@@ -169,13 +170,13 @@ export class System {
   }
 }
 
-/** Redis is left alone by a reload: it holds the windows. */
+/** Redis is left alone by a reload: it holds the windows. So is whether there are scorer and Redis at all. */
 function refuse(old: Config, next: Config): void {
   const settings = (config: Config) =>
-    [config.redis, config.redis_start, config.limits.redis_memory].join(' ');
+    [config.redis, config.redis_start, config.limits.redis_memory, scores(config)].join(' ');
   if (settings(old) === settings(next)) return;
   throw new Error(
-    'redis, redis_start and limits.redis_memory change only with a new start: Ctrl-C, then npm start',
+    'redis, redis_start, limits.redis_memory, and mode to or from off, change only with a new start: Ctrl-C, then npm start',
   );
 }
 
@@ -197,13 +198,13 @@ function scorerSettings({
 }
 
 function allParts(config: Config, surroundings: Surroundings): PartSpec[] {
-  const redis = redisPart(config, surroundings);
-  const others = [
+  const all = [
+    redisPart(config, surroundings),
     scorerPart(config, surroundings),
     ...backendParts(config, surroundings.run),
     gatewayPart(config, surroundings),
   ];
-  return redis ? [redis, ...others] : others;
+  return all.filter((part) => part !== null);
 }
 
 const place = (spec: PartSpec): string => spec.listens.map(({ host, port }) => `${host}:${port}`).join(' ');

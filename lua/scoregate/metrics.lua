@@ -7,6 +7,7 @@ local observations = require "scoregate.observations"
 local route = require "scoregate.route"
 
 local settings = observations.settings
+local counting = settings.mode ~= "off" -- else there is no table of clients, and nothing to say of them
 local M = {}
 
 local COUNTERS = {
@@ -46,10 +47,10 @@ local function limited(each)
     end
 end
 
-local function text()
-    local shared, out = clients.shared, {}
-    out[1] = "# HELP scoregate_requests_total Requests by the tier that served them and where the verdict came from.\n"
-        .. "# TYPE scoregate_requests_total counter"
+local function put_counted(out)
+    local shared = clients.shared
+    out[#out + 1] = "# HELP scoregate_requests_total Requests by the tier that served them and where the verdict came "
+        .. "from.\n# TYPE scoregate_requests_total counter"
     requests(function(tier, origin, n)
         out[#out + 1] = ('scoregate_requests_total{tier="%s",origin="%s"} %.0f'):format(tier, origin, n)
     end)
@@ -70,10 +71,18 @@ local function text()
     metric(out, "gauge", "clients", "Known clients.", shared.count[1])
     metric(out, "gauge", "client_bytes", "Bytes of one client's record.", layout.client_size)
     metric(out, "gauge", "unreported_hits", "Hits not yet reported to the scorer.", shared.unreported_hits)
+end
+
+local function text()
+    local out = {}
+    if counting then
+        put_counted(out)
+    end
+    metric(out, "gauge", "workers", "Worker processes of the gateway.", ngx.worker.count())
     return table.concat(out, "\n") .. "\n"
 end
 
-local function status()
+local function counted()
     local shared, by_tier, beyond = clients.shared, {}, {}
     requests(function(tier, origin, n)
         by_tier[tier] = by_tier[tier] or {}
@@ -82,13 +91,18 @@ local function status()
     limited(function(tier, n)
         beyond[tier] = n
     end)
-    return cjson.encode({
-        mode = settings.mode, requests = by_tier, limited = beyond,
-        clients = shared.count[1], newcomers = shared.count[0],
+    return {
+        requests = by_tier, limited = beyond, clients = shared.count[1], newcomers = shared.count[0],
         breaker = shared.breaker_open == 1 and "open" or "closed", generation = shared.generation,
-        unreported_hits = shared.unreported_hits, workers = ngx.worker.count(),
-        pools = settings.pools and require("scoregate.pool.status").read(),
-    }) .. "\n"
+        unreported_hits = shared.unreported_hits,
+    }
+end
+
+local function status()
+    local found = counting and counted() or {}
+    found.mode, found.workers = settings.mode, ngx.worker.count()
+    found.pools = settings.pools and require("scoregate.pool.status").read()
+    return cjson.encode(found) .. "\n"
 end
 
 --- Answers a request of the admin server.

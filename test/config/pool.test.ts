@@ -30,8 +30,10 @@ test("nginx's own balancer stays where it can do what a pool asks for", () => {
     'backends: [{ address: "10.0.0.1:80", weight: 3, max_connections: 9 }, { address: "10.0.0.2:80", backup: true }]';
   assert.deepEqual(live(rich), [false, false]);
   assert.deepEqual(live(`${one}\n    fallback: slow`), [false, false]);
+  assert.deepEqual(live(`${one}\n    balance: least_connections`), [false, false]);
   for (const more of [
     'balance: ewma',
+    'balance: hash',
     'live: true',
     'health: {}',
     'ejection: {}',
@@ -69,6 +71,20 @@ test('weights, limits, states and backups are written for nginx as it knows them
       '10.9.9.9:80 backup weight=1',
     ],
   );
+});
+
+test("least connections is nginx's own, over the zone that its workers share; beside it stays what it is", () => {
+  const servers =
+    'backends: [{ address: "10.0.0.1:80", weight: 3, max_connections: 9 }, { address: "10.0.0.2:80" }]';
+  const text = upstream(read(`${servers}\n    balance: least_connections`), 0);
+  assert.match(
+    text,
+    /^ {2}zone tier_standard 256k;\n {2}least_conn;\n {2}server 10\.0\.0\.1:80 weight=3 max_conns=9 /m,
+  );
+  assert.equal(text.replace('  least_conn;\n', ''), upstream(read(servers), 0));
+  const lua = upstream(read(`${servers}\n    balance: least_connections\n    live: true`), 0);
+  assert.match(lua, /balancer_by_lua_block/);
+  assert.doesNotMatch(lua, /least_conn;/);
 });
 
 test('the tier that is named as fallback comes first, then the next worse ones, then the better ones', () => {

@@ -103,7 +103,7 @@ testBad([
   [
     'an unknown mode',
     '# a\n# b\nmode: watch',
-    /^x\.yaml:3: mode: "watch" is not route or observe; right would be "route"$/,
+    /^x\.yaml:3: mode: "watch" is not route, observe or off; right would be "route"$/,
   ],
   [
     'a backend without a port',

@@ -47,6 +47,8 @@ test('nginx accepts what is rendered, for configurations of all kinds', () => {
     'compression: { enabled: true, types: [] }',
     'logs: { headers: true, body_bytes: 100, masked: [] }\nmode: observe\naccess: { deny: ["::1"] }\ncache: { enabled: true }',
     'logs: { format: combined }',
+    'mode: off\nheaders: { tier: true, score: true }\naccess: { deny: ["::1"] }\nscorer: { address: "scorer:5000" }',
+    'mode: off\nlogs: { headers: true, body_bytes: 100 }\ncache: { enabled: true }',
     'cache: { enabled: true }\nheaders: { tier: true }\npaths: [{ path: /a/, cache: { enabled: false } }]',
     'cache: { stale: off, ttl_s: 5 }\npaths: [{ path: /a, cache: { cookies: true } }]',
     'tiers:\n- { name: a, backends: ["[::1]:81", "127.0.0.1:82"] }\n- { name: b, backends: ["127.0.0.1:82"] }\n' +

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../harness/gateway.ts';
 import { PoolStand } from '../harness/pool.ts';
 
 const stand = new PoolStand(16600, 3);
@@ -23,13 +26,28 @@ test('weights are shares', async () => {
   [100, 200, 300].forEach((n, i) => assert.ok(Math.abs((counts[i] ?? 0) - n) <= 3, JSON.stringify(counts)));
 });
 
-test('least connections leaves the slow one to itself, counting over all workers', async () => {
-  await stand.configure(stand.tiers({ balance: 'least_connections' }));
-  stand.answer(0, { ms: 300 });
-  const counts = await stand.share(600, 12);
-  assert.ok((counts[0] ?? 0) < 60 && (counts[1] ?? 0) > 200, JSON.stringify(counts));
-  stand.answer(0, {});
-});
+for (const [who, live] of [
+  ['nginx', false],
+  ['Lua', true],
+] as const) {
+  test(`least connections leaves the slow one to itself, counting over all workers; ${who} balances`, async () => {
+    await stand.configure(stand.tiers({ balance: 'least_connections', live }));
+    assert.equal(/^\s*least_conn;/m.test(readFileSync(join(stand.gateway.run, 'nginx.conf'), 'utf8')), !live);
+    stand.answer(0, { ms: 300 });
+    const counts = await stand.share(600, 12);
+    assert.ok((counts[0] ?? 0) < 60 && (counts[1] ?? 0) > 200, JSON.stringify(counts));
+
+    // One request hangs, wherever it came in; of twenty more, on connections of their own, none goes there.
+    stand.answer(0, { ms: 2000 });
+    const [slow] = stand.origins;
+    const three = [stand.ask(), stand.ask(), stand.ask()];
+    await until(() => slow?.count('/') === 1, 1000, 'none of three goes to the slow one');
+    const close = { headers: { Connection: 'close' } };
+    assert.equal((await stand.share(20, 1, close))[0], undefined);
+    assert.deepEqual((await Promise.all(three)).sort(), ['0', '1', '2']);
+    stand.answer(0, {});
+  });
+}
 
 test('ewma leaves the slow one', async () => {
   await stand.configure(stand.tiers({ balance: 'ewma' }));

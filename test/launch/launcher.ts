@@ -1,5 +1,6 @@
 /** `npm start` as a process, for tests: with a configuration, a model and a run folder of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   closeSync,
@@ -123,6 +124,17 @@ export class Launcher {
     await this.exit().catch(() => this.child?.kill('SIGKILL'));
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** `npm run reload`; asynchronous, so that traffic goes on meanwhile. */
+export async function reload(launcher: Launcher): Promise<{ status: number | null; output: string }> {
+  const args = ['launch/run.mjs', 'launch/reload.ts', '--run', launcher.run];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (data: Buffer) => (output += data.toString()));
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, output };
 }
 
 interface Process {

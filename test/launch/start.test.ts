@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
@@ -10,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../../config/paths.ts';
 import { which } from '../../launch/find.mjs';
 import { until } from '../harness/gateway.ts';
-import { alive, Launcher } from './launcher.ts';
+import { alive, Launcher, reload } from './launcher.ts';
 
 const READY = 'Scoregate is ready';
 
@@ -21,17 +20,6 @@ async function withLauncher(port: number, action: (launcher: Launcher) => Promis
   } finally {
     await launcher.end();
   }
-}
-
-/** Asynchronous, so that traffic goes on meanwhile. */
-async function reload(launcher: Launcher): Promise<{ status: number | null; output: string }> {
-  const args = ['launch/run.mjs', 'launch/reload.ts', '--run', launcher.run];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (data: Buffer) => (output += data.toString()));
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, output };
 }
 
 /** The user id that a process runs as. */
@@ -203,7 +191,7 @@ test('a reload applies a good configuration and refuses a bad one, without losin
     assert.equal(bad.status, 1);
     assert.match(
       bad.output,
-      /refused, nothing has changed: .*scoregate\.yaml:\d+: mode: "watch" is not route or observe/,
+      /refused, nothing has changed: .*scoregate\.yaml:\d+: mode: "watch" is not route, observe or off/,
     );
     assert.equal(JSON.parse(readFileSync(join(launcher.run, 'gateway.json'), 'utf8')).mode, 'observe');
 
@@ -227,7 +215,7 @@ test('a reload applies a good configuration and refuses a bad one, without losin
     launcher.configure({ redis: 'memory' });
     assert.match(
       (await reload(launcher)).output,
-      /redis, redis_start and limits\.redis_memory change only with a new start/,
+      /redis, redis_start, limits\.redis_memory, and mode to or from off, change only with a new start/,
     );
 
     const { answered, failed } = await load.stop();
