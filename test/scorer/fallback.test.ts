@@ -60,7 +60,7 @@ test('a stopped Redis costs one batch its time limit, the rest nothing, and all 
   const start_ = performance.now();
   assert.equal(hits(await store.apply(batch([hit('a', 1)]))), 6, 'memory goes on from what Redis answered');
   const first = performance.now() - start_;
-  assert.ok(first > 80 && first < 1000, `the first waited ${first} ms`);
+  assert.ok(first > 80 && first < 250, `the first waited ${first} ms`);
   const took: number[] = [];
   for (let i = 0; i < 50; i++) {
     const before = performance.now();
