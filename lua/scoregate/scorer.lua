@@ -1,6 +1,6 @@
 -- POST /score_ip over a cosocket: one request, one answer, a connection that is kept.
 
-local clock = require "scoregate.clock"
+local deadlines = require "scoregate.deadline"
 local observations = require "scoregate.observations"
 
 local settings = observations.settings
@@ -20,18 +20,8 @@ local HEAD = table.concat({
 
 local M = {}
 
--- The time limit is one for the whole exchange, so each step gets what is left of it.
-local function receive(sock, what, deadline)
-    local left = deadline - clock.now()
-    if left <= 0 then
-        return nil, "timeout"
-    end
-    sock:settimeout(left)
-    return sock:receive(what)
-end
-
 local function read_head(sock, deadline)
-    local line, err = receive(sock, "*l", deadline)
+    local line, err = deadlines.receive(sock, "*l", deadline)
     if not line then
         return nil, err
     end
@@ -41,7 +31,7 @@ local function read_head(sock, deadline)
     end
     local length, close
     for _ = 1, 64 do
-        line, err = receive(sock, "*l", deadline)
+        line, err = deadlines.receive(sock, "*l", deadline)
         if not line then
             return nil, err
         end
@@ -72,7 +62,7 @@ local function exchange(sock, body, deadline)
         return nil, "an answer without a sound length, or of over 1 MiB"
     end
     local answer
-    answer, err = receive(sock, length, deadline)
+    answer, err = deadlines.receive(sock, length, deadline)
     if not answer then
         return nil, err
     end
@@ -81,7 +71,7 @@ end
 
 --- Posts `body`: status and the answer's text; or nil, "could not …".
 function M.post(body)
-    local deadline = clock.now() + settings.timeout_ms
+    local deadline = deadlines.within(settings.timeout_ms)
     local sock = ngx.socket.tcp()
     sock:settimeout(settings.timeout_ms)
     local ok, err = sock:connect(host, settings.scorer.port, { pool = "scoregate", pool_size = 1 })

@@ -25,10 +25,11 @@ describe("the time limit of an exchange", function()
         }
         _G.ngx = { now = function() return wall end, socket = { tcp = function() return sock end } }
         package.loaded["scoregate.clock"] = { now = function() return 5000 end }
+        package.loaded["scoregate.deadline"] = nil
     end)
     after_each(function()
         _G.ngx = ngx_before
-        package.loaded["scoregate.clock"] = nil
+        package.loaded["scoregate.clock"], package.loaded["scoregate.deadline"] = nil, nil
     end)
 
     for name, exchange in pairs(EXCHANGES) do

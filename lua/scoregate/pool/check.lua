@@ -1,6 +1,6 @@
 -- One active check of a backend: GET over a connection of its own. HTTP/1.0, so that the answer comes in one piece.
 
-local clock = require "scoregate.clock"
+local deadlines = require "scoregate.deadline"
 
 local MOST = 64 * 1024 -- of a body that is looked through
 
@@ -18,19 +18,10 @@ local function is_good(settings, status)
     return false
 end
 
-local function receive(sock, what, deadline)
-    local left = deadline - clock.now()
-    if left <= 0 then
-        return nil, "timeout"
-    end
-    sock:settimeout(left)
-    return sock:receive(what)
-end
-
 -- Skips the head's further lines.
 local function skip_head(sock, deadline)
     for _ = 1, 100 do
-        local line, err = receive(sock, "*l", deadline)
+        local line, err = deadlines.receive(sock, "*l", deadline)
         if not line then
             return nil, err
         end
@@ -47,7 +38,7 @@ local function look_for(sock, text, deadline)
         return nil, err
     end
     local body, partial
-    body, err, partial = receive(sock, MOST, deadline)
+    body, err, partial = deadlines.receive(sock, MOST, deadline)
     if not body and err ~= "closed" then
         return nil, err
     end
@@ -74,7 +65,7 @@ local function exchange(sock, backend, settings, deadline)
         return nil, err
     end
     local line
-    line, err = receive(sock, "*l", deadline)
+    line, err = deadlines.receive(sock, "*l", deadline)
     if not line then
         return nil, err
     end
@@ -99,7 +90,7 @@ end
 function M.once(backend, settings)
     local sock = ngx.socket.tcp()
     sock:settimeout(settings.timeout_ms)
-    local ok, err, status = exchange(sock, backend, settings, clock.now() + settings.timeout_ms)
+    local ok, err, status = exchange(sock, backend, settings, deadlines.within(settings.timeout_ms))
     sock:close()
     return ok == true, err == "timeout" and "no answer in time" or err, status
 end
