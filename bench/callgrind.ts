@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import { answers, type Part } from '../test/harness/gateway.ts';
+import { drive } from './drive.ts';
 import { ANY_CORE, type NginxOptions, type Stand } from './stand.ts';
 
 const DUMPED_WITHIN_MS = 20_000;
+/** Requests before it is counted, which start and warm up, and requests that are. */
+export const [WARM, COUNTED] = [500, 4000];
 
 export class Callgrind {
   readonly #part: Part;
@@ -40,6 +43,13 @@ export class Callgrind {
       // Valgrind may deliver the signal just before nginx goes to sleep: a connection wakes it up to look.
       await answers(this.#port);
     }
+  }
+
+  /** Instructions of a request, of 4,000 from now on. @param request the text of request `i`, from 0 */
+  async perRequest(request: (i: number) => string): Promise<number> {
+    await this.count();
+    await drive({ port: this.#port, request, count: COUNTED });
+    return (await this.count()) / COUNTED;
   }
 
   /** Ends the process; what it would count yet is of no interest. */

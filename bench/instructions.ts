@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import type { Part } from '../test/harness/gateway.ts';
-import { startCallgrind } from './callgrind.ts';
+import { startCallgrind, WARM } from './callgrind.ts';
 import { BROWSER, clientAddress, drive, requestText } from './drive.ts';
 import type { Measured } from './measured.ts';
 import { drained, gatewayMetrics, scorerMetric, shares, since } from './metrics.ts';
@@ -19,8 +19,6 @@ import { minimalConf, plainConf } from './plain.ts';
 import { PORTS, type Stand } from './stand.ts';
 import { row, whole, type Row } from './table.ts';
 
-const WARM = 500;
-const COUNTED = 4000;
 export const CLIENTS = 50;
 /** Requests and their rate for what a report costs. */
 const PACED = 1500;
@@ -49,11 +47,9 @@ async function plainly(stand: Stand, proxy: 'plain' | 'minimal', headers: Header
   const nginx = await startCallgrind(stand, stand.config(folder, port), folder, { change, lua: false });
   const request = requests(headers);
   await drive({ port, request, count: WARM });
-  await nginx.count();
-  await drive({ port, request, count: COUNTED });
-  const counted = await nginx.count();
+  const instructions = await nginx.perRequest(request);
   await nginx.end();
-  return counted / COUNTED;
+  return instructions;
 }
 
 /** Counts Scoregate's request, and then a report. */
@@ -71,9 +67,7 @@ async function scoregate(stand: Stand, scorer: Part, headers: Headers): Promise<
 
   scorer.signal('SIGSTOP');
   await sleep(1500); // the next heartbeat is on its way, and stays there
-  await nginx.count();
-  await drive({ port, request, count: COUNTED });
-  const instructions = (await nginx.count()) / COUNTED;
+  const instructions = await nginx.perRequest(request);
   scorer.signal('SIGCONT');
   const { origins } = await gatewayMetrics(config);
 

@@ -3,7 +3,7 @@
  * counted). Nobody is scored, so there is nothing to be known or reported first.
  */
 import type { Overrides } from '../config/schema.ts';
-import { startCallgrind } from './callgrind.ts';
+import { COUNTED, startCallgrind, WARM } from './callgrind.ts';
 import { drive, requestText } from './drive.ts';
 import { CLIENTS } from './instructions.ts';
 import type { Measured } from './measured.ts';
@@ -12,8 +12,6 @@ import { plainSite, pooledSite, TIER } from './site.ts';
 import { PORTS, type NginxOptions, type Stand } from './stand.ts';
 import { row, whole, type Row } from './table.ts';
 
-const WARM = 500;
-const COUNTED = 4000;
 /** Above nginx's instructions: what leaves 0.93x of its requests, and 0.97x. */
 const MOST: [number, number] = [2500, 1000];
 
@@ -35,11 +33,9 @@ async function count(
   const { port } = config.listen;
   const request = (i: number): string => requestText(i % CLIENTS, {});
   await drive({ port, request, count: WARM });
-  await nginx.count();
-  await drive({ port, request, count: COUNTED });
-  const counted = await nginx.count();
+  const instructions = await nginx.perRequest(request);
   await nginx.end();
-  return counted / COUNTED;
+  return instructions;
 }
 
 export async function off(stand: Stand): Promise<Measured> {

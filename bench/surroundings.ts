@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Overrides } from '../config/schema.ts';
 import type { Part } from '../test/harness/gateway.ts';
-import { startCallgrind } from './callgrind.ts';
+import { startCallgrind, WARM } from './callgrind.ts';
 import { drive, requestText } from './drive.ts';
 import { CLIENTS, makeKnown, RATE } from './instructions.ts';
 import type { Measured } from './measured.ts';
@@ -14,9 +14,6 @@ import { drained } from './metrics.ts';
 import { pooledSite } from './site.ts';
 import { PORTS, type Stand } from './stand.ts';
 import { row, whole, type Row } from './table.ts';
-
-const WARM = 500;
-const COUNTED = 4000;
 
 const networks = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `172.${16 + (i >> 12)}.${(i >> 4) & 255}.${(i & 15) * 16}/28`);
@@ -48,9 +45,7 @@ async function count(stand: Stand, scorer: Part, name: string, changed: Override
   scorer.signal('SIGSTOP');
   try {
     await sleep(1500); // the next heartbeat is on its way, and stays there
-    await nginx.count();
-    await drive({ port, request, count: COUNTED });
-    return (await nginx.count()) / COUNTED;
+    return await nginx.perRequest(request);
   } finally {
     scorer.signal('SIGCONT');
     await nginx.end();
