@@ -1,5 +1,5 @@
 /** The schema of what holds for single paths of the site. */
-import Type, { type Static } from 'typebox';
+import Type from 'typebox';
 import { pathAccessSchema } from './schema_access.ts';
 import { pathCacheSchema } from './schema_cache.ts';
 import { closed } from './schema_values.ts';
@@ -24,6 +24,3 @@ export const pathsSchema = Type.Array(pathSchema, {
   examples: [[{ path: '/static/' }]],
   description: 'What holds for single paths of the site.',
 });
-
-/** What holds for the requests below one path. */
-export type PathRule = Static<typeof pathSchema>;

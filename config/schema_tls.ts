@@ -1,5 +1,5 @@
 /** The schema of TLS to clients. */
-import Type, { type Static } from 'typebox';
+import Type from 'typebox';
 import { closed, flag, port } from './schema_values.ts';
 
 const file = (title: string, example: string, description: string) =>
@@ -60,5 +60,3 @@ export const backendTlsSchema = Type.Object(
   },
   { ...closed, default: {}, title: 'a group of keys', examples: [{ ca: 'certs/internal-ca.pem' }] },
 );
-
-export type Tls = Static<typeof tlsSchema>;

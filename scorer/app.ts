@@ -20,8 +20,6 @@ export interface AppOptions extends GuardOptions {
   refusal: () => string | undefined;
 }
 
-export type App = FastifyInstance;
-
 /** What every route gets. */
 export interface Context extends AppOptions {
   guard: Guard;

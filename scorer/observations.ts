@@ -1,7 +1,7 @@
 /** What is observed of a request, by the vocabulary of config/observations.json. */
-import { bitOf, bitmapOf, formatBitmap, parseBitmap, type Bitmap } from './bitmap.ts';
+import { bitOf, bitmapOf, formatBitmap, type Bitmap } from './bitmap.ts';
 import { AGENTS, ENDINGS, blank, pathOf, shapes, type AgentClass } from './shapes.ts';
-import { BITMAPS, COUNTS, OBSERVATIONS, SIGNS, vocabulary, type Observation } from './vocabulary.ts';
+import { OBSERVATIONS, SIGNS, vocabulary, type Observation } from './vocabulary.ts';
 
 export { DISTINCT_MAX, bitmapOf, distinct, formatBitmap, parseBitmap, type Bitmap } from './bitmap.ts';
 export { pathOf } from './shapes.ts';
@@ -204,26 +204,7 @@ export function observeEnd(request: Request, response: Response): Added {
   return withBytes(ending.look(shapeOf(request), response.status), response.bytes);
 }
 
-/** Whether what a request adds on arrival contains a sign. */
-export function showsSign(added: Added): boolean {
-  return SIGNS.some((name) => (added.counts[name] ?? 0) > 0 || added.bitmaps[name] !== undefined);
-}
-
-/** @param reported validated observations of one client, as they come in POST /score_ip */
-export function fromReported(reported: Reported): Added {
-  const added: Added = { counts: {}, bitmaps: {} };
-  for (const name of COUNTS) {
-    const value = reported[name];
-    if (typeof value === 'number' && value !== 0) added.counts[name] = value;
-  }
-  for (const name of BITMAPS) {
-    const value = reported[name];
-    if (typeof value === 'string') added.bitmaps[name] = parseBitmap(value);
-  }
-  return added;
-}
-
-/** The inverse of fromReported. */
+/** As it goes over the wire: the inverse of reported.ts's toReported(). */
 export function toReported(added: Added): Reported {
   const reported: Reported = { ...added.counts };
   for (const [name, bits] of Object.entries(added.bitmaps)) reported[name] = formatBitmap(bits);

@@ -4,7 +4,7 @@
  * where objects would cost a hundred times as much.
  */
 import { BITMAPS, COUNTS, DISTINCT_MAX, SIGNS, distinct } from './observations.ts';
-import { WINDOW_S, firstBucket, type Track, type Window } from './window.ts';
+import { WINDOW_S, addBuckets, type Track, type Window } from './window.ts';
 
 export const HITS = 0;
 /** Most hits in one second. */
@@ -69,13 +69,7 @@ export function sumsAt(track: Track, now: number, into: Sums = new Float64Array(
   into.fill(0);
   sumHits(track, now, into);
   bits.fill(0);
-  const first = firstBucket(now);
-  for (const bucket of track.buckets) {
-    if (bucket.id < first) continue;
-    for (let i = 0; i < COUNTS.length; i++)
-      into[FIRST_COUNT + i] = (into[FIRST_COUNT + i] as number) + (bucket.counts[i] as number);
-    for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) | (bucket.bits[i] as number);
-  }
+  addBuckets(track, now, into, FIRST_COUNT, bits);
   for (let i = 0; i < BITMAPS.length; i++) {
     const [hi, lo] = [bits[2 * i] as number, bits[2 * i + 1] as number];
     if (hi !== 0 || lo !== 0) into[FIRST_DISTINCT + i] = distinct({ hi, lo });

@@ -48,3 +48,5 @@ export const COUNTS: readonly string[] = OBSERVATIONS.filter((o) => o.kind !== '
 export const BITMAPS: readonly string[] = OBSERVATIONS.filter((o) => o.kind === 'bitmap').map((o) => o.name);
 /** Observations of which more can only raise the score; a request that adds to one shows a sign. */
 export const SIGNS: readonly string[] = OBSERVATIONS.filter((o) => o.worse === true).map((o) => o.name);
+// Each is a bit of lease.harmless, which Lua and JavaScript take for a signed integer.
+if (SIGNS.length > 31) throw new Error('config/observations.json declares more than 31 signs');

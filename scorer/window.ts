@@ -131,7 +131,8 @@ export function windowAt(track: Track, now: number): Window {
     if (newest?.[0] === age) newest[1] += n;
     else window.hits.push([age, n]);
   }
-  const { counts, bits } = bucketsAt(track, now);
+  const { counts, bits } = emptyBucket(0);
+  addBuckets(track, now, counts, 0, bits);
   COUNTS.forEach((name, i) => {
     const n = counts[i] as number;
     if (n !== 0) window.counts[name] = n;
@@ -143,18 +144,28 @@ export function windowAt(track: Track, now: number): Window {
   return window;
 }
 
-/** All that a window which ends with second `now` sees of a track's buckets, as one. */
-function bucketsAt({ buckets }: Track, now: number): Bucket {
-  const into = emptyBucket(0);
+/**
+ * Adds all that a window which ends with second `now` sees of a track's buckets.
+ * @param sums one number for each of COUNTS, from index `from` on
+ * @param bits two halves for each of BITMAPS
+ */
+export function addBuckets(
+  { buckets }: Track,
+  now: number,
+  sums: Numbers,
+  from: number,
+  bits: Numbers,
+): void {
   const first = firstBucket(now);
-  for (const { id, counts, bits } of buckets) {
-    if (id < first) continue;
+  for (const bucket of buckets) {
+    if (bucket.id < first) continue;
+    const { counts } = bucket;
     for (let i = 0; i < counts.length; i++)
-      into.counts[i] = (into.counts[i] as number) + (counts[i] as number);
-    for (let i = 0; i < bits.length; i++) into.bits[i] = (into.bits[i] as number) | (bits[i] as number);
+      sums[from + i] = (sums[from + i] as number) + (counts[i] as number);
+    for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) | (bucket.bits[i] as number);
   }
-  return into;
 }
+type Numbers = { [i: number]: number; readonly length: number };
 
 /** Hits in the window. */
 export function hitsOf(window: Window): number {

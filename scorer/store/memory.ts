@@ -5,8 +5,8 @@
 import { applyChanges, newState } from './changes.ts';
 import { Lru } from './lru.ts';
 import type { Holding } from '../tier.ts';
-import { add } from './record.ts';
-import { forgotten, keptFor, standingOf, withTier } from './standing.ts';
+import { add, standingOf } from './record.ts';
+import { forgotten, keptFor, withTier } from './standing.ts';
 import { GATEWAY_ALIVE_S, SENDER_KEPT_S, type Applied, type Batch, type Change } from './store.ts';
 import type { ChangeState, Held, Moment, WindowStore } from './store.ts';
 

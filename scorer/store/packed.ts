@@ -5,8 +5,16 @@
 import { BITMAPS, OBSERVATIONS, distinct } from '../observations.ts';
 import { WIDTH, hitsCounted, place, sumHit, type History, type Sums } from '../sums.ts';
 import { BUCKET_S, WINDOW_S, firstBucket } from '../window.ts';
-import { BUCKET_BYTES, HEAD, HIT_BYTES, OFFSETS, before, isReadable, standingBytes } from './record.ts';
-import { standingOf } from './standing.ts';
+import {
+  BUCKET_BYTES,
+  HEAD,
+  HIT_BYTES,
+  OFFSETS,
+  before,
+  isReadable,
+  standingOf,
+  standingBytes,
+} from './record.ts';
 import type { Standing } from './store.ts';
 
 /** Where numbers of a kind stand: pairs of the offset in a bucket, and the place in the sums. */

@@ -1,5 +1,5 @@
 /**
- * A client's record: one packed string, the same in Redis (where script.lua reads and writes it) and in memory.
+ * A client's record: one packed string, the same in Redis (where count.lua and hold.lua read and write it) and in memory.
  *
  *   u8 lines · u8 tier (255: none) · u32 last · u8 hits · u8 buckets · u32 since, per line · u32 returned
  *   hits × (u8 second mod 256, u16 n), oldest first
@@ -19,11 +19,11 @@ import {
   firstBucket,
   prune,
 } from '../window.ts';
-import { windowAt, type Bucket, type Track, type Window } from '../window.ts';
+import type { Bucket, Track } from '../window.ts';
 import { createHash } from 'node:crypto';
-import type { Reported } from './store.ts';
+import type { Reported, Standing } from './store.ts';
 
-export const NO_TIER = 255;
+const NO_TIER = 255;
 /** Before the standing. */
 export const HEAD = 8;
 /** The standing of a record with so many lines: `since` of each, and `returned`. */
@@ -32,7 +32,7 @@ export const HIT_BYTES = 3;
 const MAX_16 = 0xffff;
 const MAX_48 = 2 ** 48 - 1;
 
-/** One letter per observation: c(ount), s(um), b(itmap). script.lua derives its pack formats from it. */
+/** One letter per observation: c(ount), s(um), b(itmap). count.lua derives its pack formats from it. */
 export const KINDS = OBSERVATIONS.map((o) => o.kind[0]).join('');
 /** Records of another vocabulary or layout cannot be read: this stands in every key. */
 export const VOCABULARY = createHash('sha256')
@@ -46,7 +46,6 @@ export const OFFSETS = new Map(
 );
 const SUMMED = new Set(OBSERVATIONS.filter((o) => o.kind === 'sum').map((o) => o.name));
 export const BUCKET_BYTES = 1 + WIDTHS.reduce((a, b) => a + b, 0);
-if (OBSERVATIONS.length > 32) throw new Error('config/observations.json declares more than 32 observations');
 
 export interface ClientRecord {
   /** -1: none was stored. */
@@ -76,6 +75,24 @@ export function isReadable(record: Buffer): boolean {
   return record.length === HEAD + standingBytes(lines) + HIT_BYTES * hits + BUCKET_BYTES * buckets;
 }
 
+/** What a record's head says, without reading the rest. */
+export function standingOf(record: Buffer, lines: number): Standing {
+  const since = new Array<number>(lines).fill(0);
+  const known = record.length >= HEAD + standingBytes(lines) && record[0] === lines && record[1] !== NO_TIER;
+  if (!known) return { tier: -1, since, returned: 0 };
+  for (let i = 0; i < lines; i++) since[i] = record.readUInt32LE(HEAD + 4 * i);
+  return { tier: record[1] as number, since, returned: record.readUInt32LE(HEAD + 4 * lines) };
+}
+
+/** A standing as it stands in a record's head. */
+export function top({ tier, since, returned }: Standing): Buffer {
+  const bytes = Buffer.alloc(1 + standingBytes(since.length));
+  bytes[0] = tier < 0 ? NO_TIER : tier;
+  since.forEach((second, i) => bytes.writeUInt32LE(second, 1 + 4 * i));
+  bytes.writeUInt32LE(returned, bytes.length - 4);
+  return bytes;
+}
+
 /**
  * @param lines how many lines the tiers have now; a record written with another number has lost its tier
  * @returns null if there is no record, or none that can be read
@@ -83,13 +100,8 @@ export function isReadable(record: Buffer): boolean {
 export function decode(record: Buffer, lines: number): ClientRecord | null {
   if (!isReadable(record)) return null;
   const [had, hits, buckets] = [record[0] as number, record[6] as number, record[7] as number];
-  const decoded = emptyRecord(lines);
-  decoded.last = record.readUInt32LE(2);
-  if (had === lines && record[1] !== NO_TIER) {
-    decoded.tier = record[1] as number;
-    for (let i = 0; i < lines; i++) decoded.since[i] = record.readUInt32LE(HEAD + 4 * i);
-    decoded.returned = record.readUInt32LE(HEAD + 4 * lines);
-  }
+  const { tier, since, returned } = standingOf(record, lines);
+  const decoded = { tier, last: record.readUInt32LE(2), since: [...since], returned, track: emptyTrack() };
   let at = HEAD + standingBytes(had);
   for (let i = 0; i < hits; i++, at += HIT_BYTES) {
     decoded.track.hits.push([before(decoded.last, record[at] as number), record.readUInt16LE(at + 1)]);
@@ -116,18 +128,18 @@ function decodeBucket(record: Buffer, start: number, id: number): Bucket {
   return bucket;
 }
 
-export function encode({ tier, last, since, returned, track }: ClientRecord): Buffer {
+export function encode(client: ClientRecord): Buffer {
+  const { last, since, track } = client;
   const { hits, buckets } = track;
-  const window = HEAD + standingBytes(since.length);
+  const [standing, window] = [top(client), HEAD + standingBytes(since.length)];
   const size = window + HIT_BYTES * hits.length + BUCKET_BYTES * buckets.length;
   const record = Buffer.alloc(size);
   record[0] = since.length;
-  record[1] = tier < 0 ? NO_TIER : tier;
+  record[1] = standing[0] as number;
   record.writeUInt32LE(last, 2);
   record[6] = hits.length;
   record[7] = buckets.length;
-  since.forEach((second, i) => record.writeUInt32LE(second, HEAD + 4 * i));
-  record.writeUInt32LE(returned, window - 4);
+  standing.copy(record, HEAD, 1);
   let at = window;
   for (const [second, n] of hits) {
     record[at] = second % 256;
@@ -164,7 +176,7 @@ export function youngest(hits: Reported['hits']): number {
 }
 
 /**
- * Adds what a report says of a client to its record: what script.lua does in Redis.
+ * Adds what a report says of a client to its record: what count.lua does in Redis.
  *
  * @param record the old one, possibly empty
  * @param now second of the store's clock
@@ -190,7 +202,8 @@ export function add(record: Buffer, client: Reported, lines: number, now: number
   return encode(into);
 }
 
-function split(added: Reported['added']): {
+/** Observations by name, numbers and bitmaps apart. */
+export function split(added: Reported['added']): {
   counts: Record<string, number>;
   bitmaps: Record<string, Bitmap>;
 } {
@@ -199,9 +212,4 @@ function split(added: Reported['added']): {
   for (const name of COUNTS) if (typeof added[name] === 'number') counts[name] = added[name];
   for (const name of BITMAPS) if (typeof added[name] === 'object') bitmaps[name] = added[name];
   return { counts, bitmaps };
-}
-
-/** What the scorer sees of a client at a moment. */
-export function windowOf(record: ClientRecord, now: number): Window {
-  return windowAt(record.track, now);
 }

@@ -2,9 +2,9 @@
 import { Redis } from 'ioredis';
 import { LearnedClock } from './clock.ts';
 import { pack, packKeys } from './payload.ts';
-import { KINDS, VOCABULARY } from './record.ts';
+import { KINDS, VOCABULARY, standingOf, top } from './record.ts';
 import { run, script, type Script } from './script.ts';
-import { forgotten, keptFor, standingOf, top } from './standing.ts';
+import { forgotten, keptFor } from './standing.ts';
 import { CHANGES_KEPT, type Applied, type Batch, type Change, type ChangeState } from './store.ts';
 import type { Held, WindowStore } from './store.ts';
 import { NOTHING, operation, prefix, readAnswer, readChange, shardOf } from './wire.ts';

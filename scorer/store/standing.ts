@@ -1,7 +1,7 @@
 /** What becomes of the standing in a client's record: hold.lua and count.lua do the same in Redis. */
 import { BUCKET_S, WINDOW_S } from '../window.ts';
 import type { Holding } from '../tier.ts';
-import { HEAD, NO_TIER, emptyRecord, encode, isReadable, standingBytes } from './record.ts';
+import { HEAD, emptyRecord, encode, isReadable, standingBytes, standingOf, top } from './record.ts';
 import type { Held, Standing } from './store.ts';
 
 /**
@@ -39,24 +39,6 @@ function withHead(record: Buffer, standing: Standing): Buffer {
   made[0] = since.length;
   made[1] = head[0] as number;
   return made;
-}
-
-/** What a record's head says, without reading the rest. */
-export function standingOf(record: Buffer, lines: number): Standing {
-  const since = new Array<number>(lines).fill(0);
-  const known = record.length >= HEAD + standingBytes(lines) && record[0] === lines && record[1] !== NO_TIER;
-  if (!known) return { tier: -1, since, returned: 0 };
-  for (let i = 0; i < lines; i++) since[i] = record.readUInt32LE(HEAD + 4 * i);
-  return { tier: record[1] as number, since, returned: record.readUInt32LE(HEAD + 4 * lines) };
-}
-
-/** A standing as it stands in a record's head. */
-export function top({ tier, since, returned }: Standing): Buffer {
-  const bytes = Buffer.alloc(1 + standingBytes(since.length));
-  bytes[0] = tier < 0 ? NO_TIER : tier;
-  since.forEach((second, i) => bytes.writeUInt32LE(second, 1 + 4 * i));
-  bytes.writeUInt32LE(returned, bytes.length - 4);
-  return bytes;
 }
 
 /**

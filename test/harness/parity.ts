@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { clientKey } from '../../scorer/key.ts';
 import { MOST } from '../../scorer/lease.ts';
-import { fromReported, observe, observeEnd, type Added } from '../../scorer/observations.ts';
+import { observe, observeEnd, type Added } from '../../scorer/observations.ts';
+import { toReported } from '../../scorer/reported.ts';
 import type { ReportClient } from '../../scorer/schemas.ts';
+import { split } from '../../scorer/store/record.ts';
 import { addObserved, emptyTrack, windowAt } from '../../scorer/window.ts';
 import { DIMENSIONS } from '../../train/backtest_client.ts';
 import { newKept, type BacktestScorer, type Kept, type Told } from '../../train/backtest_scorer.ts';
@@ -64,7 +66,7 @@ function taken(one: Waiting, reported: ReportClient): Added[] {
   const hits = (reported.hits ?? []).reduce((sum, [, n]) => sum + n, 0);
   const arrivals = one.arrived.splice(0, hits).map(observe);
   assert.equal(arrivals.length, hits, `${one.key}: more hits reported than the log has requests`);
-  const expected = together([fromReported(reported as Record<string, number | string>)]);
+  const expected = together([split(toReported(reported, 0).added)]);
   for (let answers = 0; answers <= one.ended.length; answers++) {
     const added = [...arrivals, ...one.ended.slice(0, answers).map((row) => observeEnd(row, row))];
     if (!equal(together(added), expected)) continue;

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import test, { afterEach } from 'node:test';
 import { FallbackStore, type Log } from '../../scorer/store/fallback.ts';
 import { MemoryStore } from '../../scorer/store/memory.ts';
-import { decode, windowOf } from '../../scorer/store/record.ts';
+import { decode } from '../../scorer/store/record.ts';
 import { RedisStore } from '../../scorer/store/redis.ts';
 import type { Applied, Batch, Reported } from '../../scorer/store/store.ts';
-import { hitsOf } from '../../scorer/window.ts';
+import { hitsOf, windowAt } from '../../scorer/window.ts';
 import { sleep, startRedis, until, type RedisServer } from './redis_server.ts';
 
 const HOLDING = { holds: [120, 600], repeat: 86400 };
@@ -50,7 +50,7 @@ const batch = (clients: Reported[], sender = 'gw/1/1'): Batch => ({
 const hit = (key: string, n = 1, age = 0): Reported => ({ key, hits: [[age, n]], added: {} });
 function hits({ records, now }: Applied, i = 0): number {
   const record = decode(records[i] as Buffer, 2);
-  return record === null ? 0 : hitsOf(windowOf(record, now.s));
+  return record === null ? 0 : hitsOf(windowAt(record.track, now.s));
 }
 
 test('a stopped Redis costs one batch its time limit, the rest nothing, and all of it counts once when it goes on', async () => {
@@ -115,10 +115,9 @@ test('what lay in a stopped Redis is placed where it happened', async () => {
   server.thaw();
   await until(() => store.mode === 'redis');
   const { records, now } = await store.look(['b']);
-  const ages = windowOf(
-    decode(records[0] as Buffer, 2) as NonNullable<ReturnType<typeof decode>>,
-    now.s,
-  ).hits;
+  const record = decode(records[0] as Buffer, 2);
+  assert.ok(record);
+  const ages = windowAt(record.track, now.s).hits;
   assert.equal(ages.length, 2);
   assert.ok(Math.abs((ages[1]?.[0] as number) - 3) <= 1, JSON.stringify(ages));
 });

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import test, { after, before, describe } from 'node:test';
 import { MemoryStore } from '../../scorer/store/memory.ts';
-import { decode, windowOf } from '../../scorer/store/record.ts';
+import { decode } from '../../scorer/store/record.ts';
 import { RedisStore } from '../../scorer/store/redis.ts';
 import type { Applied, Batch, Reported, WindowStore } from '../../scorer/store/store.ts';
-import { hitsOf, type Window } from '../../scorer/window.ts';
+import { hitsOf, windowAt, type Window } from '../../scorer/window.ts';
 import { startRedis, until, type RedisServer } from './redis_server.ts';
 
 const HOLDING = { holds: [120, 600], repeat: 5000 };
@@ -45,7 +45,7 @@ const fresh = (): string => `10.${(address += 1) >> 8}.${address & 255}.1`;
 function windowIn({ records, now }: Applied, i = 0): Window {
   const record = decode(records[i] as Buffer, 2);
   assert.ok(record, 'there is a record');
-  return windowOf(record, now.s);
+  return windowAt(record.track, now.s);
 }
 
 const kinds: [string, () => WindowStore][] = [
@@ -260,7 +260,7 @@ for (const [where, make] of kinds) {
       const { records, now } = await store.look([key]);
       const record = decode(records[0] as Buffer, 3);
       assert.equal(record?.tier, -1);
-      assert.equal(record && hitsOf(windowOf(record, now.s)), 3);
+      assert.equal(record && hitsOf(windowAt(record.track, now.s)), 3);
     });
 
     test('gateways are counted by name, senders that are none are not', async () => {
