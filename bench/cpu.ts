@@ -1,17 +1,13 @@
 /** Processor time, of processes and of cores, from /proc (proc(5)); the kernel counts in hundredths of a second. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { childrenOf } from '../launch/processes.ts';
 
 const TICKS = 100;
 
 /** Seconds that a process and its children have used so far: user and system time, all threads. */
 export function cpuSeconds(pid: number): number {
   return [pid, ...childrenOf(pid)].reduce((sum, one) => sum + ownSeconds(one), 0);
-}
-
-export function childrenOf(pid: number): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  return text === '' ? [] : text.split(' ').map(Number);
 }
 
 function ownSeconds(pid: number): number {

@@ -1,7 +1,7 @@
 /** Memory for each tracked client: the gateway's, as its worker grows with 100,000 of them, and Redis's. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { childrenOf } from './cpu.ts';
+import { childrenOf } from '../launch/processes.ts';
 import { makeKnown } from './known.ts';
 import type { Measured } from './measured.ts';
 import { gatewayMetrics } from './metrics.ts';

@@ -1,6 +1,6 @@
 /** Memory of processes, from /proc (proc(5), smaps_rollup). */
 import { readFileSync } from 'node:fs';
-import { childrenOf } from './cpu.ts';
+import { childrenOf } from '../launch/processes.ts';
 
 export interface Resident {
   /** Bytes in memory, its own and those that it shares and has touched. */

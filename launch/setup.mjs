@@ -23,6 +23,7 @@ export const TEST_PROGRAMS = {
   'lua-check': 'luacheck',
   'lua-busted': 'busted',
   luajit2: 'luajit',
+  openssl: 'openssl',
   wrk: 'wrk',
 };
 

@@ -1,5 +1,5 @@
 /** All processes of one configuration: started in order, changed to a new configuration, ended in order. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { render } from '../config/render.ts';
@@ -17,6 +17,7 @@ import {
 } from './parts.ts';
 import type { PartSpec, Surroundings } from './parts.ts';
 import { portProblem } from './ports.ts';
+import { childrenOf } from './processes.ts';
 import { canOpenStdout } from './say.ts';
 import { Part } from './supervise.ts';
 import { nginxProblem } from './tryout.ts';
@@ -158,10 +159,10 @@ export class System {
     if (!gateway || gateway.pid === null) throw new Error('the gateway is not running');
     this.#write(next);
     gateway.spec = gatewayPart(next, this.surroundings);
-    const before = workersOf(gateway.pid);
+    const before = childrenOf(gateway.pid);
     gateway.signal('SIGHUP');
     for (const ends = Date.now() + 8000; Date.now() < ends; await sleep(25)) {
-      const now = gateway.pid === null ? [] : workersOf(gateway.pid);
+      const now = gateway.pid === null ? [] : childrenOf(gateway.pid);
       if (now.some((pid) => !before.includes(pid)) && (await gateway.spec.ready())) return;
     }
     this.#write(old);
@@ -216,11 +217,4 @@ async function portProblems(specs: PartSpec[], held = new Set<string>()): Promis
     .filter(({ host, port }) => !ours.has(`${host}:${port}`));
   const found = await Promise.all(listeners.map((listener) => portProblem(listener)));
   return found.filter((problem) => problem !== null);
-}
-
-/** The processes whose parent is `pid` (proc(5): /proc/PID/task/TID/children). */
-function workersOf(pid: number): number[] {
-  const file = `/proc/${pid}/task/${pid}/children`;
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
 }

@@ -1,8 +1,8 @@
 /** A gateway whose tier `standard` has a pool of backends that a test decides over. */
-import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf, titleOf } from '../../launch/processes.ts';
 import { startGateway, until, type Gateway } from './gateway.ts';
 import { Origin, type OriginAnswer } from './origin.ts';
 
@@ -109,8 +109,7 @@ export class PoolStand {
 
   /** The processes that serve new connections. */
   workers(): number[] {
-    const children = ['-o', 'pid=,args=', '--ppid', String(this.gateway.nginx.process?.pid)];
-    const lines = execFileSync('ps', children, { encoding: 'utf8' }).split('\n');
-    return lines.filter((line) => /worker process$/.test(line)).map((line) => parseInt(line, 10));
+    const children = childrenOf(this.gateway.nginx.process?.pid ?? 0);
+    return children.filter((pid) => /worker process$/.test(titleOf(pid)));
   }
 }

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'node:test';
+import { childrenOf } from '../../launch/processes.ts';
 import { startGateway, until, type Gateway } from '../harness/gateway.ts';
 import { load } from '../harness/load.ts';
 
@@ -31,9 +32,7 @@ function crowd(gateway: Gateway, seconds: number): Promise<string> {
 
 /** Resident memory of nginx's workers together, in MB. */
 function workersMemory(gateway: Gateway): number {
-  const master = gateway.nginx.process?.pid;
-  const workers = readFileSync(`/proc/${master}/task/${master}/children`, 'utf8').trim().split(' ');
-  return workers.reduce((sum, pid) => {
+  return childrenOf(gateway.nginx.process?.pid ?? 0).reduce((sum, pid) => {
     const kb = /^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
     return sum + Number(kb) / 1024;
   }, 0);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf } from '../../launch/processes.ts';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
 import { Origin } from '../harness/origin.ts';
 
@@ -106,8 +106,7 @@ test('clients that go away, and a worker that is killed, leave nothing counted',
 
   const hanging = Promise.allSettled(Array.from({ length: 3 }, () => gateway.get('/slow', '198.51.100.3')));
   await sleep(300);
-  const workers = execFileSync('pgrep', ['-P', String(gateway.nginx.process?.pid)], { encoding: 'utf8' });
-  for (const pid of workers.trim().split('\n')) process.kill(Number(pid), 'SIGKILL');
+  for (const pid of childrenOf(gateway.nginx.process?.pid ?? 0)) process.kill(pid, 'SIGKILL');
   await hanging;
   await sleep(500);
   assert.deepEqual(await at(3, '198.51.100.3'), { 200: 3 });
