@@ -2,7 +2,7 @@
 import type { Problem } from './problems.ts';
 import type { Config } from './schema.ts';
 
-/** Milliseconds from one request to the next (0: no limit), how many may come at once, how many be under way (0: any). */
+/** Milliseconds between requests, how many may come at once all the same, how many may be under way; 0: no limit. */
 interface Limit {
   interval_ms: number;
   burst: number;
