@@ -11,7 +11,7 @@ const VERDICT = /^ *set \$\w+ .*;\n|^ *map \$(?:score|wait_ms) [^}]*\}\n/gm;
 
 /** What only Lua knows of the cache: the age of an answer, and a target whose answers are not kept. */
 const CACHE =
-  /^ *map \S+ \$cache_(?:age|remembers|skip) [^}]*\}\n|^ *if \(\$cache_remembers\) [^}]*\}\n|^ *add_header Age .*\n/gm;
+  /^ *map \S+ \$cache_(?:age|skip) [^}]*\}\n|^ *if \(\$cache_skip\) [^}]*\}\n|^ *(?:add|proxy_hide)_header Age.*\n/gm;
 
 /** What the log says in the fields that only a verdict could fill, so that a line is as long. */
 const CONSTANTS: Record<string, string> = {
@@ -27,7 +27,7 @@ export function plainConf(rendered: string, tier = 'slow'): string {
     .replace(LUA, '')
     .replace(VERDICT, '')
     .replace(CACHE, '')
-    .replaceAll('$cache_skip', '$http_upgrade');
+    .replaceAll(' $cache_skip;', ';');
   const logged = withoutLua.replace(/^ *log_format .*$/m, (line) =>
     line.replace(/"(\$\w+)"|(\$\w+)/g, (all, quoted?: string, bare?: string) => {
       const constant = CONSTANTS[quoted ?? bare ?? ''];
@@ -35,11 +35,7 @@ export function plainConf(rendered: string, tier = 'slow'): string {
     }),
   );
   const routed = logged.replaceAll(/\$tier\b/g, tier);
-  if (
-    /_by_lua|\blua_|\$(?:score|wait_ms|cache_age|cache_remembers|cache_skip)\b/.test(
-      routed.replace(/^ *#.*$/gm, ''),
-    )
-  ) {
+  if (/_by_lua|\blua_|\$(?:score|wait_ms|cache_age|cache_skip)\b/.test(routed.replace(/^ *#.*$/gm, ''))) {
     throw new Error(
       'bench/plain.ts: the rendering of nginx.conf has something of a verdict that is not known here',
     );

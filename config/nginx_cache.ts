@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { memoryBytes } from './formats.ts';
+import { asksFirst } from './nginx_lua.ts';
 import { quoted, type Place } from './nginx_place.ts';
 import { servingTier } from './nginx_verdict.ts';
 import type { Config } from './schema.ts';
@@ -32,20 +33,16 @@ export function cacheZone(config: Config, place: Place): string {
 proxy_cache_path ${quoted(join(place.run, 'cache'))} levels=1:2 keys_zone=cache:16m use_temp_path=off
   max_size=${memoryBytes(config.cache.size)} inactive=1d;
 lua_shared_dict cache_skips 1m;
-# Lua writes these: the age of an answer from the cache, whether to ask it about a target (lua/scoregate/skips.lua), and
-# in a WebSocket's stead 1 where a target's answers are not kept.
+# Lua makes the age of an answer from the cache of what it is computed from, here (lua/scoregate/cache.lua) ...
 map "" $cache_age {
-  default "";
+  default "$upstream_http_age $upstream_http_date";
 }
-map "" $cache_remembers {
-  default 0;
+# ... and says whether answers for a target are not kept; where 1 is the default, it asks Lua (lua/scoregate/skips.lua).
+map "" $cache_skip {
+  default ${asksFirst(config) ? 1 : 0};
 }
-map $http_upgrade $cache_skip {
-  "" "";
-  default 1;
-}
-# Named in a map, they have an index by which Lua finds them (lua/scoregate/variable.lua); the map itself is never asked.
-map "$upstream_http_date $upstream_http_age" $cache_dates_have_index {
+# Named in a map, it has an index, under which Lua can keep a value; the map itself is never asked.
+map $request_method $method_has_index {
   default "";
 }
 map $http_cookie $cache_cookie {
@@ -128,12 +125,13 @@ export function cacheDirectives(config: Config, index: number): string[] {
     // The host and the scheme as the backend is told them, and what else it may make links of.
     `proxy_cache_key "${servingTier(config)} $${who} $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
     ...(one.ttl_s > 0 ? [`proxy_cache_valid 200 203 300 301 308 404 410 ${one.ttl_s}s;`] : []),
-    'proxy_cache_bypass $cache_skip;',
+    'proxy_cache_bypass $http_upgrade $cache_skip;',
     `proxy_no_cache $http_upgrade $${refused};`,
     'proxy_cache_lock on;',
     'proxy_cache_revalidate on;',
     ...stale(config.cache.stale),
     'proxy_hide_header X-Cache;',
+    'proxy_hide_header Age;',
     'add_header X-Cache $upstream_cache_status always;',
     'add_header Age $cache_age always;',
   ];

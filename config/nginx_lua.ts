@@ -44,8 +44,7 @@ export function countedPhases(config: Config, cache: CacheVariables | null): str
 function access(config: Config, cache: CacheVariables | null): string[] {
   const look = cache ? [call('cache', `look("${cache.who}")`)] : [];
   const asked = phase('access', accessCalls(config, look));
-  if (cache && asksFirst(config))
-    return ['if ($cache_remembers) {', ...asked.map((line) => `  ${line}`), '}'];
+  if (cache && asksFirst(config)) return ['if ($cache_skip) {', ...asked.map((line) => `  ${line}`), '}'];
   // The queue lets pass what may come from the cache.
   return cache && queues(config) ? ['set $cached 1;', ...asked] : asked;
 }

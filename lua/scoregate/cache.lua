@@ -15,44 +15,61 @@ intptr_t ngx_atoi(const unsigned char *text, size_t size);
 local var, request, time, max = ngx.var, variable.request, ngx.time, math.max
 
 local cache_status = variable.reader("upstream_cache_status")
-local date, age = variable.reader("upstream_http_date"), variable.reader("upstream_http_age")
-local show_age = variable.writer_of_kept("cache_age")
+local show_method, GET = variable.writer_of_kept("request_method"), variable.keep("GET")
+local find_age = variable.finder("cache_age")
 
 local HIT_SIZE = #"HIT" -- no other status is as long
+local SPACE = (" "):byte()
 local FROM_CACHE = { STALE = true, UPDATING = true }
 local FROM_BACKEND = { MISS = true, EXPIRED = true, BYPASS = true }
 local KEPT_AGES = 3600
 
 local M = {}
 
--- Ages as texts, for those that are asked for again and again.
-local ages = {}
+-- Texts of ages, for those that are asked for again and again; of none, -1.
+local ages = { [-1] = variable.keep("") }
 
-local function write_age(r, seconds)
+local function age_text(seconds)
     local kept = ages[seconds]
+    if not kept and seconds < KEPT_AGES then
+        kept = variable.keep(("%d"):format(seconds))
+        ages[seconds] = kept
+    end
+    return kept
+end
+
+-- The seconds since the answer was given (RFC 9111, 4.2.3), and those before, of which its "AGE DATE" tells when it
+-- came from another cache; -1 when there is no date.
+local function age_of(text, size)
+    local before = 0
+    if size > 0 and text[0] ~= SPACE then
+        local at = 0
+        while at < size and text[at] ~= SPACE do
+            at = at + 1
+        end
+        before = max(0, tonumber(C.ngx_atoi(text, at)))
+        text, size = text + at, size - at
+    end
+    local given_at = size > 1 and tonumber(C.ngx_parse_http_time(text + 1, size - 1)) or -1
+    return given_at < 0 and -1 or before + max(0, time() - given_at)
+end
+
+-- Of an answer from the cache.
+local function tell_age(value)
+    local seconds = age_of(value.data, variable.size(value))
+    local kept = age_text(seconds)
     if kept then
-        return show_age(r, kept)
-    elseif seconds < KEPT_AGES then
-        ages[seconds] = variable.keep(("%d"):format(seconds))
-        return show_age(r, ages[seconds])
+        return variable.put(value, kept)
     end
     var.cache_age = ("%d"):format(seconds)
 end
 
--- How old an answer from the cache is (RFC 9111, 4.2.3, less the time that it was under way).
-local function tell_age(r)
-    local found, size = date(r)
-    local given_at = size > 0 and tonumber(C.ngx_parse_http_time(found, size)) or -1
-    if given_at < 0 then
-        return
+-- Of an answer of the backend: what it says itself.
+local function pass_age(value)
+    if value.data[0] == SPACE then
+        return variable.put(value, ages[-1])
     end
-    local seconds = max(0, time() - given_at)
-    found, size = age(r)
-    if size > 0 then -- it came from another cache
-        ngx.header["Age"] = seconds + max(0, tonumber(C.ngx_atoi(found, size)))
-        return
-    end
-    write_age(r, seconds)
+    var.cache_age = var.upstream_http_age
 end
 
 -- An answer that says so may not be given when it is too old, whatever fails (RFC 9111, 4.2.4), unless it also says
@@ -68,10 +85,12 @@ local function must_not_be_given(status)
 end
 
 -- Answers 504 in its place. nginx sends no body to HEAD: to change the method takes no body filter, which every answer
--- would have to pass.
-local function withhold()
-    ngx.ctx.method = var.request_method -- for the log: nginx keeps what was asked for once, details.lua does not
-    ngx.req.set_method(ngx.HTTP_HEAD)
+-- would have to pass. The log says what it was.
+local function withhold(r)
+    if ngx.req.get_method() == "GET" then
+        ngx.req.set_method(ngx.HTTP_HEAD)
+        show_method(r, GET)
+    end
     ngx.status = ngx.HTTP_GATEWAY_TIMEOUT
     for _, name in ipairs { "Content-Type", "Content-Encoding", "Cache-Control", "ETag", "Last-Modified", "Expires",
         "Accept-Ranges" } do
@@ -84,22 +103,22 @@ end
 -- it would be for.
 function M.head(refused, who)
     local r = request()
-    if skips.watching then
-        skips.find(r)
-    end
+    local its_age = find_age(r)
     local found, size = cache_status(r)
     if size == HIT_SIZE then
-        return tell_age(r)
-    elseif size == 0 or ngx.is_subrequest then
-        return
+        return tell_age(its_age)
     end
-    local status = ffi.string(found, size)
-    if FROM_BACKEND[status] then
-        skips.learn(r, status, refused, who)
+    local status = size > 0 and ffi.string(found, size)
+    if not FROM_CACHE[status] then
+        pass_age(its_age)
+        if FROM_BACKEND[status] and not ngx.is_subrequest then
+            skips.learn(r, status, refused, who)
+        end
     elseif must_not_be_given(status) then
-        withhold()
-    elseif FROM_CACHE[status] then
-        tell_age(r)
+        withhold(r)
+        variable.put(its_age, ages[-1])
+    else
+        tell_age(its_age)
     end
 end
 

@@ -3,9 +3,9 @@
 -- remembered for a while and do not wait.
 --
 -- As a rule nothing is remembered. Until when something is, all workers see in shared memory, so that a request costs
--- one comparison. With `mode: off` not even the access phase is there: nginx's own `if` calls it, while the variable
--- $cache_remembers is 1. That one is the constant of a map, a byte that each worker has for itself where nginx has put
--- it when it read the configuration, and writes as what is remembered begins and ends.
+-- one comparison. With `mode: off` not even the access phase is there: nginx's own `if` calls it, while $cache_skip is
+-- 1. That is the constant of a map, a byte that each worker has for itself where nginx has put it when it read the
+-- configuration, and writes as what is remembered begins and ends.
 
 local ffi = require "ffi"
 local clock = require "scoregate.clock"
@@ -14,8 +14,8 @@ local variable = require "scoregate.variable"
 
 local targets = ngx.shared.cache_skips
 local now, request, reader = clock.now, variable.request, variable.reader
+local skip = reader("cache_skip")
 local host, request_uri = reader("http_host"), reader("request_uri")
-local remembers = reader("cache_remembers")
 
 local REMEMBERED_MS = 10000
 local LOOK_AGAIN_S = 0.1
@@ -31,7 +31,7 @@ local who_of = setmetatable({}, {
     end,
 })
 
-local M = { watching = false }
+local M = {}
 
 local function text(read, r)
     local found, size = read(r)
@@ -42,19 +42,27 @@ local function target(r, who)
     return text(who_of[who], r) .. " " .. text(host, r) .. text(request_uri, r)
 end
 
---- The access phase: a target whose answers are not kept is asked for without waiting. `who` is the variable that says
--- whom the entries are for.
-function M.look(who)
-    if until_ms[0] > now() and targets:get(target(request(), who)) then
-        ngx.var.cache_skip = "1"
-    end
-end
-
-local byte
+local watching = false
+local byte -- known from the first request on
 
 local function show()
     if byte then
         byte[0] = until_ms[0] > now() and YES or NO
+    end
+end
+
+--- The access phase: a target whose answers are not kept is asked for without waiting. `who` is the variable that says
+-- whom the entries are for.
+function M.look(who)
+    local r = request()
+    if watching then
+        byte = byte or ffi.cast("unsigned char *", (skip(r)))
+        show()
+    end
+    if until_ms[0] > now() and targets:get(target(r, who)) then
+        ngx.var.cache_skip = "1"
+    elseif watching then
+        ngx.var.cache_skip = "0"
     end
 end
 
@@ -70,17 +78,11 @@ function M.learn(r, status, refused, who)
     end
 end
 
---- Each worker, where nginx asks for $cache_remembers: sees to it that it is what all know.
+--- Each worker as it starts, where nginx asks for $cache_skip, which is 1 at first: sees to it that it says what all
+-- workers know.
 function M.watch()
-    M.watching = true
+    watching = true
     assert(ngx.timer.every(LOOK_AGAIN_S, show))
-end
-
---- With the first answer: finds the byte. A variable can only be looked for within a request.
-function M.find(r)
-    M.watching = false
-    byte = ffi.cast("unsigned char *", (remembers(r)))
-    show()
 end
 
 return M

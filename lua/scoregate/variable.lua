@@ -44,8 +44,8 @@ local function index_of(r, name, hash)
     return tonumber(value - first)
 end
 
--- A function of a request that gives one variable's value, or nil.
-local function finder(name)
+--- A function of a request that gives one variable's value as nginx holds it (a scoregate_value), or nil.
+function M.finder(name)
     local its_name = ffi.new("scoregate_name", #name, name)
     local hash = C.ngx_hash_key(name, #name)
     M.kept[#M.kept + 1] = name
@@ -61,16 +61,22 @@ local function finder(name)
     end
 end
 
+--- The length of a value; 0 when the variable is not set.
+function M.size(value)
+    return (value == nil or band(value.size_and_flags, NOT_FOUND) ~= 0) and 0 or band(value.size_and_flags, SIZE)
+end
+
 --- A reader of one variable: `read(r)` gives pointer (const unsigned char *) and length in
 -- bytes, or nil and 0 when the variable is not set. The pointer is good until the phase ends.
 function M.reader(name)
-    local find = finder(name)
+    local find = M.finder(name)
     return function(r)
         local value = find(r)
-        if value == nil or band(value.size_and_flags, NOT_FOUND) ~= 0 then
+        local size = M.size(value)
+        if size == 0 then
             return nil, 0
         end
-        return value.data, band(value.size_and_flags, SIZE)
+        return value.data, size
     end
 end
 
@@ -91,12 +97,16 @@ function M.keep(text)
     return ffi.new("scoregate_value", bor(VALID, #text), ffi.cast("const unsigned char *", text))
 end
 
---- A writer like the one above, of what keep() has made: nothing is looked up and nothing copied.
+--- Makes a value that a finder() has given what keep() has made: nothing is looked up and nothing copied.
+function M.put(value, kept)
+    value.size_and_flags, value.data = kept.size_and_flags, kept.data
+end
+
+--- A writer like the one above, of what keep() has made.
 function M.writer_of_kept(name)
-    local find = finder(name)
+    local find = M.finder(name)
     return function(r, kept)
-        local value = find(r)
-        value.size_and_flags, value.data = kept.size_and_flags, kept.data
+        M.put(find(r), kept)
     end
 end
 
