@@ -5,9 +5,9 @@ local pick = require "scoregate.pool.pick"
 local pools = require "scoregate.pool.pools"
 
 local function pool(n)
-    block.pools = { serial = 0 }
+    block.pools = { serial = 0, version = 0 }
     local settings = { balance = "round_robin", slow_start_ms = 0, stand_ins = {} }
-    local view = { settings = settings, entries = {} }
+    local view = { settings = settings, entries = {}, size = n, counts = { turn = 0 }, asked_at = -math.huge }
     for i = 1, n do
         local s = ffi.new("scoregate_backend", { weight = 1 })
         s.address[0] = 49

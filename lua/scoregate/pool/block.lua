@@ -15,7 +15,7 @@ local SLICES, BUCKETS = 32, 64
 
 ffi.cdef(([[
 typedef struct {
-    double budget, requests, errors, unserved, retries, retries_refused, queued, queue_expired;
+    double budget, requests, errors, unserved, retries, retries_refused, queued, queue_expired, turn;
 } scoregate_tier;
 
 typedef struct {
