@@ -65,14 +65,15 @@ local function gather(view, backup, now, tried, ejected_too)
 end
 
 -- Whether all backends of a pool are alike and in use, and none can be full: then whose turn it is needs no look at
--- them. (LuaJIT compiles no loop together with what surrounds it: a third of what Lua's balancing costs.) What ends that
--- is a change (block.changed), after which the view is another one; what brings it about may be time.
+-- them. LuaJIT compiles no loop together with what surrounds it: without one all of the balancer phase is one piece. It
+-- ends with a change (block.changed), after which the view is another one; it may begin with time.
 local function are_alike(view, now)
     local one = view.entries[1]
     for _, entry in ipairs(view.entries) do
         local s = entry.s
-        if s.backup == 1 or s.max_connections > 0 or s.weight ~= one.s.weight or not M.usable(s, now)
-            or s.answered_at < s.ejected_until or weight(s, now, view.settings.slow_start_ms) ~= s.weight then
+        local own = weight(s, now, view.settings.slow_start_ms)
+        if s.backup == 1 or s.max_connections > 0 or s.weight ~= one.s.weight or own ~= s.weight
+            or not M.usable(s, now) or s.answered_at < s.ejected_until then
             return false
         end
     end
