@@ -11,7 +11,7 @@ const VERDICT = /^ *set \$\w+ .*;\n|^ *map \$(?:score|wait_ms) [^}]*\}\n/gm;
 
 /** What only Lua knows of the cache: the age of an answer, and a target whose answers are not kept. */
 const CACHE =
-  /^ *map \S+ \$cache_(?:age|skip) [^}]*\}\n|^ *if \(\$cache_skip\) [^}]*\}\n|^ *(?:add|proxy_hide)_header Age.*\n/gm;
+  /^ *map \S+ \$cache_(?:age|skip|dates_have_indexes) [^}]*\}\n|^ *if \(\$cache_skip\) [^}]*\}\n|^ *(?:add|proxy_hide)_header Age.*\n/gm;
 
 /** What the log says in the fields that only a verdict could fill, so that a line is as long. */
 const CONSTANTS: Record<string, string> = {

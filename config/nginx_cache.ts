@@ -33,15 +33,19 @@ export function cacheZone(config: Config, place: Place): string {
 proxy_cache_path ${quoted(join(place.run, 'cache'))} levels=1:2 keys_zone=cache:16m use_temp_path=off
   max_size=${memoryBytes(config.cache.size)} inactive=1d;
 lua_shared_dict cache_skips 1m;
-# Lua makes the age of an answer from the cache of what it is computed from, here (lua/scoregate/cache.lua) ...
+# Lua writes both: the age of an answer from the cache (lua/scoregate/cache.lua), and whether answers for a target are not
+# kept; where 1 is the default, it is asked for that (lua/scoregate/skips.lua).
 map "" $cache_age {
-  default "$upstream_http_age $upstream_http_date";
+  default "";
 }
-# ... and says whether answers for a target are not kept; where 1 is the default, it asks Lua (lua/scoregate/skips.lua).
 map "" $cache_skip {
   default ${asksFirst(config) ? 1 : 0};
 }
-# Named in a map, it has an index, under which Lua can keep a value; the map itself is never asked.
+# Named in a map, they have indexes, those of one text one after the other, by which Lua finds them
+# (lua/scoregate/variable.lua); the maps themselves are never asked.
+map "$cache_age$upstream_http_date$upstream_http_age" $cache_dates_have_indexes {
+  default "";
+}
 map $request_method $method_has_index {
   default "";
 }

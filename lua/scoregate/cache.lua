@@ -16,60 +16,54 @@ local var, request, time, max = ngx.var, variable.request, ngx.time, math.max
 
 local cache_status = variable.reader("upstream_cache_status")
 local show_method, GET = variable.writer_of_kept("request_method"), variable.keep("GET")
-local find_age = variable.finder("cache_age")
+local show_age = variable.writer_of_kept("cache_age")
+local date, age = variable.followers("cache_age", "upstream_http_date", "upstream_http_age")
 
 local HIT_SIZE = #"HIT" -- no other status is as long
-local SPACE = (" "):byte()
 local FROM_CACHE = { STALE = true, UPDATING = true }
 local FROM_BACKEND = { MISS = true, EXPIRED = true, BYPASS = true }
 local KEPT_AGES = 3600
 
 local M = {}
 
--- Texts of ages, for those that are asked for again and again; of none, -1.
-local ages = { [-1] = variable.keep("") }
+local ages = {} -- as texts, those that are asked for again and again
+local NO_AGE = variable.keep("")
 
-local function age_text(seconds)
+local function write_age(r, seconds)
+    if seconds >= KEPT_AGES then
+        var.cache_age = ("%d"):format(seconds)
+        return
+    end
     local kept = ages[seconds]
-    if not kept and seconds < KEPT_AGES then
+    if not kept then
         kept = variable.keep(("%d"):format(seconds))
         ages[seconds] = kept
     end
-    return kept
+    show_age(r, kept)
 end
 
--- The seconds since the answer was given (RFC 9111, 4.2.3), and those before, of which its "AGE DATE" tells when it
--- came from another cache; -1 when there is no date.
-local function age_of(text, size)
-    local before = 0
-    if size > 0 and text[0] ~= SPACE then
-        local at = 0
-        while at < size and text[at] ~= SPACE do
-            at = at + 1
-        end
-        before = max(0, tonumber(C.ngx_atoi(text, at)))
-        text, size = text + at, size - at
+-- What the answer says itself of its age.
+local function pass_age(r)
+    if variable.size(age(r)) > 0 then
+        var.cache_age = var.upstream_http_age
     end
-    local given_at = size > 1 and tonumber(C.ngx_parse_http_time(text + 1, size - 1)) or -1
-    return given_at < 0 and -1 or before + max(0, time() - given_at)
 end
 
--- Of an answer from the cache.
-local function tell_age(value)
-    local seconds = age_of(value.data, variable.size(value))
-    local kept = age_text(seconds)
-    if kept then
-        return variable.put(value, kept)
+-- Of an answer from the cache: the seconds since it was given (RFC 9111, 4.2.3), and those before, which its own Age
+-- tells when it came from another cache.
+local function tell_age(r)
+    local given = date(r)
+    local size = variable.size(given)
+    local given_at = size > 0 and tonumber(C.ngx_parse_http_time(given.data, size)) or -1
+    if given_at < 0 then
+        return pass_age(r)
     end
-    var.cache_age = ("%d"):format(seconds)
-end
-
--- Of an answer of the backend: what it says itself.
-local function pass_age(value)
-    if value.data[0] == SPACE then
-        return variable.put(value, ages[-1])
+    local seconds, before = max(0, time() - given_at), age(r)
+    size = variable.size(before)
+    if size > 0 then
+        seconds = seconds + max(0, tonumber(C.ngx_atoi(before.data, size)))
     end
-    var.cache_age = var.upstream_http_age
+    write_age(r, seconds)
 end
 
 -- An answer that says so may not be given when it is too old, whatever fails (RFC 9111, 4.2.4), unless it also says
@@ -103,29 +97,28 @@ end
 -- it would be for.
 function M.head(refused, who)
     local r = request()
-    local its_age = find_age(r)
     local found, size = cache_status(r)
     if size == HIT_SIZE then
-        return tell_age(its_age)
+        return tell_age(r)
     end
     local status = size > 0 and ffi.string(found, size)
     if not FROM_CACHE[status] then
-        pass_age(its_age)
+        pass_age(r)
         if FROM_BACKEND[status] and not ngx.is_subrequest then
             skips.learn(r, status, refused, who)
         end
     elseif must_not_be_given(status) then
         withhold(r)
-        variable.put(its_age, ages[-1])
+        show_age(r, NO_AGE)
     else
-        tell_age(its_age)
+        tell_age(r)
     end
 end
 
 --- The access phase: see skips.lua.
 M.look = skips.look
 
---- When a worker starts, where nginx asks for $cache_remembers.
+--- When a worker starts, where nginx asks for $cache_skip.
 M.watch = skips.watch
 
 return M
