@@ -1,9 +1,11 @@
 /**
  * Scoregate as a plain load balancer (one tier) beside nginx and HAProxy that do the same: round robin, least
- * connections, answers from the cache, TLS with HTTP/2. Scoregate counts and scores its clients all the same.
+ * connections, answers from the cache, TLS with HTTP/2. With `mode: off` it does no more than they; otherwise it counts
+ * and scores its clients as well.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { scores } from '../config/mode.ts';
 import type { Overrides } from '../config/schema.ts';
 import { Certificates, type CertificateFiles } from '../test/harness/certificates.ts';
 import { h2loadSecure } from './h2load.ts';
@@ -32,12 +34,20 @@ interface Case {
   /** What plain nginx is made of: Scoregate's rendering of these settings. */
   nginx: Overrides;
   haproxy: Balancing;
-  /** Scoregate's settings, by the name that it has in the table. */
-  scoregate: Record<string, Overrides>;
+  /** Scoregate's settings and port, by the name that it has in the table. */
+  scoregate: Record<string, [overrides: Overrides, port: number]>;
   run: (peer: Peer, seconds: number) => Promise<Load>;
   /** Headers of an answer, by which it is seen that a proxy does what is asked of it. */
   shows?: (headers: Headers) => boolean;
 }
+
+const OFF = 'Scoregate, mode off';
+
+/** The same settings twice: clients are counted and scored, or are not. `of` gives those of a port. */
+const both = (of: (port: number) => Overrides): Case['scoregate'] => ({
+  [OFF]: [{ ...of(PORTS.off), mode: 'off' }, PORTS.off],
+  Scoregate: [of(PORTS.scoregate), PORTS.scoregate],
+});
 
 const byWrk = (peer: Peer, seconds: number): Promise<Load> => load(peer, CLIENTS, seconds);
 
@@ -53,7 +63,10 @@ function cases(certificate: CertificateFiles, pem: string): Case[] {
       name: 'round robin',
       nginx: plainSite,
       haproxy: { balance: 'roundrobin' },
-      scoregate: { Scoregate: plainSite, 'Scoregate, live pool': pooledSite({ live: true }) },
+      scoregate: {
+        ...both(() => plainSite),
+        'Scoregate, live pool': [pooledSite({ live: true }), PORTS.spare],
+      },
       run: byWrk,
     },
     {
@@ -61,8 +74,8 @@ function cases(certificate: CertificateFiles, pem: string): Case[] {
       nginx: least,
       haproxy: { balance: 'leastconn' },
       scoregate: {
-        Scoregate: least,
-        'Scoregate, live pool': pooledSite({ balance: 'least_connections', live: true }),
+        ...both(() => least),
+        'Scoregate, live pool': [pooledSite({ balance: 'least_connections', live: true }), PORTS.spare],
       },
       run: byWrk,
     },
@@ -70,7 +83,7 @@ function cases(certificate: CertificateFiles, pem: string): Case[] {
       name: 'cache hits',
       nginx: cached,
       haproxy: { balance: 'roundrobin', cache_s: CACHE_S },
-      scoregate: { Scoregate: cached },
+      scoregate: both(() => cached),
       run: byWrk,
       // HAProxy says only how old an answer is.
       shows: (headers) => headers.get('x-cache') === 'HIT' || headers.has('age'),
@@ -79,7 +92,7 @@ function cases(certificate: CertificateFiles, pem: string): Case[] {
       name: 'TLS with HTTP/2',
       nginx: secure(PORTS.nginx),
       haproxy: { balance: 'roundrobin', pem },
-      scoregate: { Scoregate: secure(PORTS.scoregate) },
+      scoregate: both(secure),
       run: async ({ port, emptyLog }, seconds) => {
         const done = await h2loadSecure(port === PORTS.haproxy ? port : tlsPort(port), seconds);
         emptyLog();
@@ -89,16 +102,17 @@ function cases(certificate: CertificateFiles, pem: string): Case[] {
   ];
 }
 
+const hasVerdicts = ({ config }: Peer): boolean => config !== undefined && scores(config);
+
 /** Starts the proxies of a case, Scoregate with its clients known, and sees to it that they do what is asked. */
 async function start(stand: Stand, one: Case): Promise<Peer[]> {
   const peers = [
     await startPlain(stand, { overrides: one.nginx, change: (rendered) => plainConf(rendered, TIER) }),
     await startHaproxy(stand, haproxyBalancer(PORTS.haproxy, one.haproxy)),
   ];
-  const ports = [PORTS.scoregate, PORTS.spare];
-  for (const [i, [name, its]] of Object.entries(one.scoregate).entries()) {
-    const peer = await startScoregate(stand, { name, port: ports[i] ?? NaN, overrides: its });
-    await makeKnown(peer, CLIENTS);
+  for (const [name, [overrides, port]] of Object.entries(one.scoregate)) {
+    const peer = await startScoregate(stand, { name, port, overrides });
+    if (hasVerdicts(peer)) await makeKnown(peer, CLIENTS);
     peers.push(peer);
   }
   for (const { name, port } of one.shows ? peers : []) {
@@ -114,7 +128,7 @@ async function start(stand: Stand, one: Case): Promise<Peer[]> {
 interface Found {
   name: string;
   turns: Turns;
-  /** Scoregate's requests by where the verdict came from, by its name. */
+  /** Scoregate's requests by where the verdict came from, by its name; none in mode off. */
   origins: Record<string, Record<string, number>>;
 }
 
@@ -123,18 +137,22 @@ async function compare(stand: Stand, one: Case, options: Options): Promise<Found
   const peers = await start(stand, one);
   const turns = await interleaved(peers, one.run, options);
   const origins: Found['origins'] = {};
-  for (const { name, config } of peers) if (config) origins[name] = (await gatewayMetrics(config)).origins;
+  for (const peer of peers) {
+    if (peer.config && hasVerdicts(peer)) origins[peer.name] = (await gatewayMetrics(peer.config)).origins;
+  }
   await stand.clear();
   return { name: one.name, turns, origins };
 }
 
-const rowsOf = ({ name, turns, origins }: Found): Row[] =>
-  Object.keys(origins).map((who) => {
-    const value = ratio(turns, who, 'nginx', rate);
-    const haproxy = `HAProxy ${times(ratio(turns, 'HAProxy', 'nginx', rate))}, ${cpuRatio(turns, 'HAProxy', 'nginx')}`;
-    const more = `${cpuRatio(turns, who, 'nginx')}; ${haproxy}`;
-    return row(`${name}, ${who}, against nginx`, value, times, { least: LIMITS }, more);
-  });
+const rowsOf = ({ name, turns }: Found): Row[] =>
+  [...turns.keys()]
+    .filter((who) => who.startsWith('Scoregate'))
+    .map((who) => {
+      const value = ratio(turns, who, 'nginx', rate);
+      const haproxy = `HAProxy ${times(ratio(turns, 'HAProxy', 'nginx', rate))}, ${cpuRatio(turns, 'HAProxy', 'nginx')}`;
+      const more = `${cpuRatio(turns, who, 'nginx')}; ${haproxy}`;
+      return row(`${name}, ${who}, against nginx`, value, times, { least: LIMITS }, more);
+    });
 
 const notesOf = ({ name, turns, origins }: Found): string[] => [
   `  ${name}:`,

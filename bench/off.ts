@@ -38,6 +38,8 @@ async function count(
   return instructions;
 }
 
+const plus = (value: number): string => `${value < 0 ? '' : '+'}${whole(value)}`;
+
 export async function off(stand: Stand): Promise<Measured> {
   await stand.backend();
   const rows: Row[] = [];
@@ -47,9 +49,7 @@ export async function off(stand: Stand): Promise<Measured> {
     const nginx = await count(stand, `${name} nginx`, overrides, { change, lua: false });
     const ours = await count(stand, `${name} off`, { ...overrides, mode: 'off' }, {});
     const more = `Scoregate ${whole(ours)}, nginx ${whole(nginx)}`;
-    rows.push(
-      row(`mode off above nginx, ${name}`, ours - nginx, (n) => `+${whole(n)}`, { most: MOST }, more),
-    );
+    rows.push(row(`mode off above nginx, ${name}`, ours - nginx, plus, { most: MOST }, more));
     data[name] = { nginx, scoregate: ours };
   }
   return { rows, data, notes: [`instructions, mode off: one tier, ${COUNTED} bare requests`] };

@@ -1,6 +1,7 @@
 /** The four proxies that are compared, all started, each on the gateway's core. */
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { scores } from '../config/mode.ts';
 import type { Config, Overrides } from '../config/schema.ts';
 import { cpuSeconds } from './cpu.ts';
 import { haproxyConf } from './haproxy.ts';
@@ -22,7 +23,7 @@ export interface Peer {
   config?: Config;
 }
 
-/** Starts the named ones; Scoregate and the original design have a scorer and a Redis of their own. */
+/** Starts the named ones; Scoregate, unless its mode is off, and the original design have a scorer and a Redis of their own. */
 export async function startPeers(stand: Stand, names: readonly PeerName[]): Promise<Map<PeerName, Peer>> {
   const start: Record<PeerName, (stand: Stand) => Promise<Peer>> = {
     nginx: (at) => startPlain(at),
@@ -73,6 +74,7 @@ export async function startHaproxy(stand: Stand, text = haproxyConf(PORTS.haprox
   return peer('HAProxy', PORTS.haproxy, part.process?.pid, log);
 }
 
+/** Scoregate, with a scorer and a Redis where its mode needs them. */
 export async function startScoregate(
   stand: Stand,
   { name = 'Scoregate', port = PORTS.scoregate, overrides = {}, change }: Setup = {},
@@ -80,7 +82,7 @@ export async function startScoregate(
   const folder = stand.subfolder(name.replaceAll(/\W+/g, '-'));
   const config = stand.config(folder, port, overrides);
   const part = await stand.gateway(name, config, folder, change ? { change } : {});
-  await stand.scorer(config, folder);
+  if (scores(config)) await stand.scorer(config, folder);
   return peer(name, port, part.process?.pid, config.logs.access, config);
 }
 

@@ -9,6 +9,10 @@ const LUA = /^ *(?:lua_\w+|env|\w+_by_lua_block) .*\n/gm;
 /** The variables of a verdict, and the maps that make them fit for a log line or a header. */
 const VERDICT = /^ *set \$\w+ .*;\n|^ *map \$(?:score|wait_ms) [^}]*\}\n/gm;
 
+/** What only Lua knows of the cache: the age of an answer, and a target whose answers are not kept. */
+const CACHE =
+  /^ *map \S+ \$cache_(?:age|skip|dates_have_indexes) [^}]*\}\n|^ *if \(\$cache_skip\) [^}]*\}\n|^ *(?:add|proxy_hide)_header Age.*\n/gm;
+
 /** What the log says in the fields that only a verdict could fill, so that a line is as long. */
 const CONSTANTS: Record<string, string> = {
   $score: '0.991',
@@ -19,8 +23,11 @@ const CONSTANTS: Record<string, string> = {
 
 /** nginx.conf of a plain proxy to one tier, from a rendered nginx.conf of Scoregate. */
 export function plainConf(rendered: string, tier = 'slow'): string {
-  // A target whose answers are not kept is known by Lua only.
-  const withoutLua = rendered.replace(LUA, '').replace(VERDICT, '').replaceAll(' $cache_skip', '');
+  const withoutLua = rendered
+    .replace(LUA, '')
+    .replace(VERDICT, '')
+    .replace(CACHE, '')
+    .replaceAll(' $cache_skip;', ';');
   const logged = withoutLua.replace(/^ *log_format .*$/m, (line) =>
     line.replace(/"(\$\w+)"|(\$\w+)/g, (all, quoted?: string, bare?: string) => {
       const constant = CONSTANTS[quoted ?? bare ?? ''];
@@ -28,7 +35,7 @@ export function plainConf(rendered: string, tier = 'slow'): string {
     }),
   );
   const routed = logged.replaceAll(/\$tier\b/g, tier);
-  if (/_by_lua|\blua_|\$(?:score|wait_ms|cache_for)\b/.test(routed.replace(/^ *#.*$/gm, ''))) {
+  if (/_by_lua|\blua_|\$(?:score|wait_ms|cache_age|cache_skip)\b/.test(routed.replace(/^ *#.*$/gm, ''))) {
     throw new Error(
       'bench/plain.ts: the rendering of nginx.conf has something of a verdict that is not known here',
     );

@@ -17,3 +17,10 @@ export function pooledSite(changed: Partial<Pool>): Overrides {
   const usual: Pool = { balance: 'round_robin', backends: list, live: false, slow_start_s: 0 };
   return { tiers: [{ name: TIER, pool: { ...usual, ...changed } }], default_tier: TIER };
 }
+
+/** Tiers of these names, whose pools of all backends Lua balances. */
+export const liveTiers = (names: readonly string[]) =>
+  names.map((name) => {
+    const list = backendsOf({ name, backends });
+    return { name, pool: { balance: 'round_robin' as const, backends: list, live: true, slow_start_s: 0 } };
+  });

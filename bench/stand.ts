@@ -23,6 +23,7 @@ export const PORTS = {
   original: 17012,
   spare: 17016,
   backends: [17020, 17021, 17022],
+  off: 17044,
 } as const;
 
 /** The port for TLS of the proxy whose public one is `port`. */

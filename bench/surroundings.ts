@@ -11,7 +11,7 @@ import { drive, requestText } from './drive.ts';
 import { CLIENTS, makeKnown, RATE } from './instructions.ts';
 import type { Measured } from './measured.ts';
 import { drained } from './metrics.ts';
-import { pooledSite } from './site.ts';
+import { liveTiers } from './site.ts';
 import { PORTS, type Stand } from './stand.ts';
 import { row, whole, type Row } from './table.ts';
 
@@ -23,7 +23,7 @@ const CASES: [name: string, changed: Overrides, limits: [number, number]][] = [
   ['an access list of 10 networks', { access: { deny: networks(10) } }, [2000, 1000]],
   ['an access list of 10,000 networks', { access: { deny: networks(10_000) } }, [2000, 1000]],
   ['a pinned client', { access: { pin: { slow: ['10.0.0.0/8'] } } }, [2000, 1000]],
-  ['a pool that Lua balances', pooledSite({ live: true }), [20_000, 10_000]],
+  ['a pool that Lua balances', { tiers: liveTiers(['fast', 'standard', 'slow']) }, [20_000, 10_000]],
   ['an answer from the cache', { cache: { enabled: true, ttl_s: 600 } }, [40_000, 20_000]],
   [
     'headers and 1 kB of bodies in the log',

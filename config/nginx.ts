@@ -11,12 +11,13 @@ import { backendMaps, checkTrust } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
 import { compression } from './nginx_compression.ts';
 import { errorLog, logFormat, logs, logsDetails } from './nginx_log.ts';
-import { pathModule } from './nginx_lua.ts';
+import { asksFirst, pathModule } from './nginx_lua.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
 import { upstream } from './nginx_pool.ts';
 import { forwarded, realip, scoreHeader } from './nginx_proxy.ts';
 import { publicServers } from './nginx_server.ts';
 import { tlsSettings } from './nginx_tls.ts';
+import { verdictMaps } from './nginx_verdict.ts';
 import { root } from './paths.ts';
 import type { Config } from './schema.ts';
 
@@ -30,6 +31,7 @@ export function nginxConf(config: Config, place: Place): string {
     realip(config),
     forwarded(config),
     scoreHeader(config),
+    verdictMaps(config),
     accessTrees(config),
     backendMaps(config),
     cacheZone(config, place),
@@ -106,5 +108,5 @@ lua_socket_log_errors off;
 # 200,000 clients, when limits are changed while the scorer is down. Of one size always: nginx would begin a new one.
 lua_shared_dict scoregate 32m;
 init_by_lua_block { ${path}.init()${more.join('')} }
-init_worker_by_lua_block { ${path}.init_worker() }`;
+init_worker_by_lua_block { ${path}.init_worker()${asksFirst(config) ? ' require("scoregate.cache").watch()' : ''} }`;
 }

@@ -2,13 +2,11 @@
  * The access lists' part of nginx.conf. nginx's geo is a radix tree: a look-up takes as long for 10,000 networks as
  * for ten, and the longest prefix wins. The address is the client's, as trusted proxies tell it.
  */
+import { denies, deniesAnybody } from './access.ts';
 import { loggedPhases } from './nginx_lua.ts';
 import { indent } from './nginx_place.ts';
 import type { Config } from './schema.ts';
 import type { PathAccess } from './schema_access.ts';
-
-/** Whether somebody may be denied by the list of the site. */
-const denies = (access: PathAccess): boolean => access.default === 'deny' || access.deny.length > 0;
 
 /** Whether networks are pinned to tiers: Lua then looks at $access. */
 export const pinsNetworks = ({ access }: Config): boolean =>
@@ -55,8 +53,7 @@ export function pathGate({ paths }: Config, index: number): string[] {
  * from a denied network must cost neither the table of clients nor the scorer anything.
  */
 export function deniedLocation(config: Config): string[] {
-  const { access, paths } = config;
-  if (!denies(access) && !paths.some((path) => path.access && denies(path.access))) return [];
+  if (!deniesAnybody(config)) return [];
   return [
     'error_page 403 @denied;',
     'location @denied {',

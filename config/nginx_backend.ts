@@ -1,6 +1,7 @@
 /** How nginx.conf's proxy speaks to the backends of the tier: over plain HTTP, or over TLS with their certificate checked. */
 import { anyTls, speaksTls, tlsName } from './backend.ts';
 import { quoted, type Place } from './nginx_place.ts';
+import { servingTier } from './nginx_verdict.ts';
 import { configuredPath } from './paths.ts';
 import type { Config, Tier } from './schema.ts';
 
@@ -27,11 +28,9 @@ const map = ({ tiers }: Config, variable: string, of: (tier: Tier) => string): s
 /** proxy_pass, and what belongs to it where a backend speaks TLS. */
 export function proxyPass(config: Config, place: Place): string[] {
   const [only, another] = distinct(config, scheme);
-  const [tier, otherTier] = serving(config).map(({ name }) => name);
-  // A name of one tier is looked up once, one in a variable for every request.
-  const to = otherTier === undefined ? tier : '$tier';
   const pass = [
-    `proxy_pass ${another === undefined ? only : '$backend_scheme'}://${to};`,
+    // A name of one tier is looked up once, one in a variable for every request.
+    `proxy_pass ${another === undefined ? only : '$backend_scheme'}://${servingTier(config)};`,
     '# What a backend calls itself is for it to say; without a variable above nginx would rewrite it by default.',
     'proxy_redirect off;',
   ];

@@ -4,7 +4,9 @@
  */
 import { join } from 'node:path';
 import { memoryBytes } from './formats.ts';
+import { asksFirst } from './nginx_lua.ts';
 import { quoted, type Place } from './nginx_place.ts';
+import { servingTier } from './nginx_verdict.ts';
 import type { Config } from './schema.ts';
 
 /** What holds for a location: the time to live in seconds, and whether requests with cookies are like others. */
@@ -31,6 +33,22 @@ export function cacheZone(config: Config, place: Place): string {
 proxy_cache_path ${quoted(join(place.run, 'cache'))} levels=1:2 keys_zone=cache:16m use_temp_path=off
   max_size=${memoryBytes(config.cache.size)} inactive=1d;
 lua_shared_dict cache_skips 1m;
+# Lua writes both: the age of an answer from the cache (lua/scoregate/cache.lua), and whether answers for a target are not
+# kept; where 1 is the default, it is asked for that (lua/scoregate/skips.lua).
+map "" $cache_age {
+  default "";
+}
+map "" $cache_skip {
+  default ${asksFirst(config) ? 1 : 0};
+}
+# Named in a map, they have indexes, those of one text one after the other, by which Lua finds them
+# (lua/scoregate/variable.lua); the maps themselves are never asked.
+map "$cache_age$upstream_http_date$upstream_http_age" $cache_dates_have_indexes {
+  default "";
+}
+map $request_method $method_has_index {
+  default "";
+}
 map $http_cookie $cache_cookie {
   "" none;
   default cookie;
@@ -86,26 +104,30 @@ map $upstream_http_content_type $cache_refused${suffix} {
 }
 
 /** The variables of a location with a cache: whom its entries are for, and that an answer is not kept. */
-const variables = ({ cookies }: Cached): [who: string, refused: string] =>
-  cookies ? ['cache_anybody', 'cache_refused_anybody'] : ['cache_who', 'cache_refused'];
+export interface CacheVariables {
+  who: string;
+  refused: string;
+}
 
-/** The variable that says that an answer is not kept in the location with that index; null without a cache. */
-export function refusedVariable(config: Config, index: number): string | null {
+/** Those of the location with that index; null where there is no cache. */
+export function cacheVariables(config: Config, index: number): CacheVariables | null {
   const one = cached(config, index);
-  return one && variables(one)[1];
+  if (!one) return null;
+  return one.cookies
+    ? { who: 'cache_anybody', refused: 'cache_refused_anybody' }
+    : { who: 'cache_who', refused: 'cache_refused' };
 }
 
 /** The directives of the location with that index. */
 export function cacheDirectives(config: Config, index: number): string[] {
   const one = cached(config, index);
-  if (!one) return [];
-  const [who, refused] = variables(one);
+  const variables = cacheVariables(config, index);
+  if (!one || !variables) return [];
+  const { who, refused } = variables;
   return [
-    'set $cache_skip "";',
-    `set $cache_for $${who};`,
     'proxy_cache cache;',
     // The host and the scheme as the backend is told them, and what else it may make links of.
-    `proxy_cache_key "$tier $${who} $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
+    `proxy_cache_key "${servingTier(config)} $${who} $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
     ...(one.ttl_s > 0 ? [`proxy_cache_valid 200 203 300 301 308 404 410 ${one.ttl_s}s;`] : []),
     'proxy_cache_bypass $http_upgrade $cache_skip;',
     `proxy_no_cache $http_upgrade $${refused};`,
@@ -113,7 +135,9 @@ export function cacheDirectives(config: Config, index: number): string[] {
     'proxy_cache_revalidate on;',
     ...stale(config.cache.stale),
     'proxy_hide_header X-Cache;',
+    'proxy_hide_header Age;',
     'add_header X-Cache $upstream_cache_status always;',
+    'add_header Age $cache_age always;',
   ];
 }
 

@@ -1,7 +1,7 @@
 /** The access log's part of nginx.conf: one JSON object a line, or the combined log format. */
-import { scores } from './mode.ts';
 import { caches } from './nginx_cache.ts';
 import { quoted, type Place } from './nginx_place.ts';
+import { verdictFields } from './nginx_verdict.ts';
 import { configuredPath } from './paths.ts';
 import type { Config } from './schema.ts';
 
@@ -21,11 +21,7 @@ const fields = (config: Config, place: Place): string[] => [
   '"status":$status',
   '"bytes":$bytes_sent',
   '"duration_s":$request_time',
-  '"tier":"$tier"',
-  `"score":${scores(config) ? '$score' : 'null'}`,
-  '"origin":"$origin"',
-  `"wait_ms":${scores(config) ? '$wait_ms' : '0'}`,
-  `"tier_would":"${config.mode === 'observe' ? '$tier_would' : ''}"`,
+  ...verdictFields(config),
   '"upstream":"$upstream_addr"',
   '"upstream_status":"$upstream_status"',
   '"upstream_s":"$upstream_response_time"',

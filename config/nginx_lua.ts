@@ -1,5 +1,6 @@
 /** Which Lua functions run in which phase of a request. A function is called only where the configuration needs it. */
 import { scores } from './mode.ts';
+import { caches, type CacheVariables } from './nginx_cache.ts';
 import { logsDetails } from './nginx_log.ts';
 import { anyLive } from './pool.ts';
 import type { Config } from './schema.ts';
@@ -11,32 +12,41 @@ export const pathModule = (config: Config): string => (scores(config) ? 'gateway
 
 const call = (module: string, call: string): string => `package.loaded["scoregate.${module}"].${call}`;
 
+const queues = ({ tiers }: Config): boolean => tiers.some(({ pool }) => pool?.queue !== undefined);
+const readsBodies = ({ logs }: Config): boolean => logs.body_bytes > 0;
+
+/** What every request meets before it is sent on; `look` comes in between. */
+function accessCalls(config: Config, look: readonly string[]): string[] {
+  const path = scores(config) || queues(config) ? [call(pathModule(config), 'access()')] : [];
+  return [...path, ...look, ...(readsBodies(config) ? [call('details', 'read()')] : [])];
+}
+
 /**
- * The directives for the requests that are counted. `refused` is the variable that says that an answer is not kept, in
- * a location with a cache.
+ * Whether nginx itself asks if the cache remembers something, since a request has nothing else to do in the access phase:
+ * that would cost it more than all else that is done for an answer from the cache.
  */
-export function countedPhases(config: Config, refused: string | null): string[] {
+export const asksFirst = (config: Config): boolean => caches(config) && accessCalls(config, []).length === 0;
+
+/** The directives for the requests that are counted; `cache` where answers may come from one. */
+export function countedPhases(config: Config, cache: CacheVariables | null): string[] {
   const details = logsDetails(config);
-  const bodies = config.logs.body_bytes > 0;
-  const path = pathModule(config);
-  const queued = config.tiers.some(({ pool }) => pool?.queue !== undefined);
   return [
-    ...phase('access', [
-      ...(scores(config) || queued ? [call(path, 'access()')] : []),
-      ...(refused ? [call('cache', 'look()')] : []),
-      ...(bodies ? [call('details', 'read()')] : []),
-    ]),
-    ...phase('header_filter', refused ? [call('cache', 'head()')] : []),
-    ...phase('body_filter', [
-      ...(refused ? [call('cache', 'body()')] : []),
-      ...(bodies ? [call('details', 'body()')] : []),
-    ]),
+    ...access(config, cache),
+    ...phase('header_filter', cache ? [call('cache', `head("${cache.refused}", "${cache.who}")`)] : []),
+    ...phase('body_filter', readsBodies(config) ? [call('details', 'body()')] : []),
     ...phase('log', [
-      ...(scores(config) || anyLive(config) ? [call(path, 'log()')] : []),
-      ...(refused ? [call('cache', `learn("${refused}")`)] : []),
+      ...(scores(config) || anyLive(config) ? [call(pathModule(config), 'log()')] : []),
       ...(details ? [call('details', 'write()')] : []),
     ]),
   ];
+}
+
+function access(config: Config, cache: CacheVariables | null): string[] {
+  const look = cache ? [call('cache', `look("${cache.who}")`)] : [];
+  const asked = phase('access', accessCalls(config, look));
+  if (cache && asksFirst(config)) return ['if ($cache_skip) {', ...asked.map((line) => `  ${line}`), '}'];
+  // The queue lets pass what may come from the cache.
+  return cache && queues(config) ? ['set $cached 1;', ...asked] : asked;
 }
 
 /** The same for those that are only logged. */

@@ -1,29 +1,22 @@
 /** The public server of nginx.conf: where it listens, its locations, and what is logged of a verdict. */
 import { isIP } from 'node:net';
-import { scores } from './mode.ts';
 import { deniedLocation, pathGate, siteGate } from './nginx_access.ts';
 import { proxyPass } from './nginx_backend.ts';
-import { cacheDirectives, refusedVariable } from './nginx_cache.ts';
+import { cacheDirectives, cacheVariables } from './nginx_cache.ts';
 import { errorLog, logsDetails } from './nginx_log.ts';
 import { countedPhases, loggedPhases } from './nginx_lua.ts';
 import { indent, type Place } from './nginx_place.ts';
 import { poolServer, retries } from './nginx_pool.ts';
 import { proxy } from './nginx_proxy.ts';
 import { redirect, redirects, tlsServers } from './nginx_tls.ts';
+import { verdictSets } from './nginx_verdict.ts';
 import type { Config } from './schema.ts';
 
-/** What the log says of a verdict that Lua leaves alone: Lua writes only what differs; in mode off there is none. */
-function verdict(config: Config): string[] {
-  const set = [
-    `set $tier ${config.default_tier};`,
-    ...(scores(config)
-      ? ['set $score null;', 'set $origin leased;', 'set $wait_ms 0;']
-      : ['set $origin off;']),
-  ];
-  if (config.mode === 'observe') set.push('set $tier_would "";');
-  if (logsDetails(config)) set.push('set $log_line "";');
-  return set;
-}
+/** What the log says of a request that Lua leaves alone. */
+const verdict = (config: Config): string[] => [
+  ...verdictSets(config),
+  ...(logsDetails(config) ? ['set $log_line "";'] : []),
+];
 
 function listen(config: Config, port: number, more: readonly string[]): string {
   const { address, proxy_protocol } = config.listen;
@@ -98,7 +91,7 @@ function exact(config: Config, place: Place): string[] {
 
 /** `index` is of the path of the configuration whose settings hold here; -1 for none. */
 function location(name: string, config: Config, place: Place, index: number): string {
-  const refused = refusedVariable(config, index);
+  const cache = cacheVariables(config, index);
   const lines = [
     '# What goes wrong with single requests is for the file only; standard error says what happened once.',
     errorLog(config, place),
@@ -106,7 +99,7 @@ function location(name: string, config: Config, place: Place, index: number): st
     ...proxyPass(config, place),
     ...proxy(config),
     ...retries(config),
-    ...(refused === null ? [] : countedPhases(config, refused)),
+    ...(cache === null ? [] : countedPhases(config, cache)),
     ...cacheDirectives(config, index),
   ];
   return `location ${name} {\n${indent(lines.join('\n'))}\n}`;

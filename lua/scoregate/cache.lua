@@ -1,9 +1,9 @@
--- What nginx's cache does not do by itself, in the locations that have one (config/nginx_cache.ts).
---
--- Of the requests for something that is not there one goes to the backend and the others wait for what it brings. If
--- that may not be kept, they would go one after the other: such targets are remembered for a while and do not wait.
+-- What nginx's cache does not do by itself, in the locations that have one (config/nginx_cache.ts): the age of an
+-- answer, too old ones that may not be given, and whose answers are not kept (skips.lua). All of it is in the header
+-- filter, which an answer from the cache meets once.
 
 local ffi = require "ffi"
+local skips = require "scoregate.skips"
 local variable = require "scoregate.variable"
 
 local C = ffi.C
@@ -12,56 +12,63 @@ long ngx_parse_http_time(const unsigned char *text, size_t size);
 intptr_t ngx_atoi(const unsigned char *text, size_t size);
 ]]
 
-local skips = ngx.shared.cache_skips
-local var, request = ngx.var, variable.request
+local var, request, time, max = ngx.var, variable.request, ngx.time, math.max
 
 local cache_status = variable.reader("upstream_cache_status")
-local date, age = variable.reader("upstream_http_date"), variable.reader("upstream_http_age")
-local cache_for, host = variable.reader("cache_for"), variable.reader("http_host")
-local request_uri = variable.reader("request_uri")
+local show_method, GET = variable.writer_of_kept("request_method"), variable.keep("GET")
+local show_age = variable.writer_of_kept("cache_age")
+local date, age = variable.followers("cache_age", "upstream_http_date", "upstream_http_age")
 
-local REMEMBERED_S = 10
-local FROM_CACHE = { HIT = true, STALE = true, UPDATING = true }
+local HIT_SIZE = #"HIT" -- no other status is as long
+local FROM_CACHE = { STALE = true, UPDATING = true }
+local FROM_BACKEND = { MISS = true, EXPIRED = true, BYPASS = true }
+local KEPT_AGES = 3600
 
 local M = {}
 
-local withheld_now = 0 -- requests of this worker whose answer is withheld
+local ages = {} -- as texts, those that are asked for again and again
+local NO_AGE = variable.keep("")
 
-local function text(read, r)
-    local found, size = read(r)
-    return size > 0 and ffi.string(found, size) or ""
+local function write_age(r, seconds)
+    if seconds >= KEPT_AGES then
+        var.cache_age = ("%d"):format(seconds)
+        return
+    end
+    local kept = ages[seconds]
+    if not kept then
+        kept = variable.keep(("%d"):format(seconds))
+        ages[seconds] = kept
+    end
+    show_age(r, kept)
 end
 
-local function target(r)
-    return text(cache_for, r) .. " " .. text(host, r) .. text(request_uri, r)
-end
-
---- The access phase: a target whose answers are not kept is asked for without waiting.
-function M.look()
-    if skips:get(target(request())) then
-        var.cache_skip = "1"
+-- What the answer says itself of its age.
+local function pass_age(r)
+    if variable.size(age(r)) > 0 then
+        var.cache_age = var.upstream_http_age
     end
 end
 
---- The log phase: learns whether the answer may be kept; `refused` is the variable that says not.
-function M.learn(refused)
-    local r = request()
-    if withheld_now > 0 and ngx.ctx.withheld then
-        withheld_now = withheld_now - 1
+-- Of an answer from the cache: the seconds since it was given (RFC 9111, 4.2.3), and those before, which its own Age
+-- tells when it came from another cache.
+local function tell_age(r)
+    local given = date(r)
+    local size = variable.size(given)
+    local given_at = size > 0 and tonumber(C.ngx_parse_http_time(given.data, size)) or -1
+    if given_at < 0 then
+        return pass_age(r)
     end
-    local status = text(cache_status, r)
-    if status == "MISS" or status == "EXPIRED" or status == "BYPASS" then
-        if var[refused] == "1" then
-            skips:set(target(r), true, REMEMBERED_S)
-        elseif status == "BYPASS" then
-            skips:delete(target(r))
-        end
+    local seconds, before = max(0, time() - given_at), age(r)
+    size = variable.size(before)
+    if size > 0 then
+        seconds = seconds + max(0, tonumber(C.ngx_atoi(before.data, size)))
     end
+    write_age(r, seconds)
 end
 
 -- An answer that says so may not be given when it is too old, whatever fails (RFC 9111, 4.2.4), unless it also says
 -- for how long it may (RFC 5861).
-local function withheld(status)
+local function must_not_be_given(status)
     local control = status == "STALE" and var.upstream_http_cache_control
     if not control then
         return false
@@ -71,41 +78,47 @@ local function withheld(status)
         or control:find("s-maxage", 1, true)) and not control:find("stale-", 1, true)
 end
 
--- How old the answer was when the backend gave it: its own Age, when that is a number.
-local function age_before(r)
-    local found, size = age(r)
-    return math.max(0, size > 0 and tonumber(C.ngx_atoi(found, size)) or 0)
+-- Answers 504 in its place. nginx sends no body to HEAD: to change the method takes no body filter, which every answer
+-- would have to pass. The log says what it was.
+local function withhold(r)
+    if ngx.req.get_method() == "GET" then
+        ngx.req.set_method(ngx.HTTP_HEAD)
+        show_method(r, GET)
+    end
+    ngx.status = ngx.HTTP_GATEWAY_TIMEOUT
+    for _, name in ipairs { "Content-Type", "Content-Encoding", "Cache-Control", "ETag", "Last-Modified", "Expires",
+        "Accept-Ranges" } do
+        ngx.header[name] = nil
+    end
+    ngx.header["Content-Length"] = 0
 end
 
---- The header filter: the age of what comes from the cache (RFC 9111, 5.1), or 504 where it is withheld.
-function M.head()
+--- The header filter. `refused` is the variable that says that the answer is not kept, `who` the one that says whom
+-- it would be for.
+function M.head(refused, who)
     local r = request()
-    local status = text(cache_status, r)
-    if not FROM_CACHE[status] or ngx.is_subrequest then
-        return
+    local found, size = cache_status(r)
+    if size == HIT_SIZE then
+        return tell_age(r)
     end
-    if withheld(status) then
-        ngx.ctx.withheld = true
-        withheld_now = withheld_now + 1
-        ngx.status = ngx.HTTP_GATEWAY_TIMEOUT
-        for _, name in ipairs { "Content-Length", "Content-Type", "Content-Encoding", "Cache-Control", "ETag",
-            "Last-Modified", "Expires", "Accept-Ranges" } do
-            ngx.header[name] = nil
+    local status = size > 0 and ffi.string(found, size)
+    if not FROM_CACHE[status] then
+        pass_age(r)
+        if FROM_BACKEND[status] and not ngx.is_subrequest then
+            skips.learn(r, status, refused, who)
         end
-        return
-    end
-    local found, size = date(r)
-    local given_at = size > 0 and tonumber(C.ngx_parse_http_time(found, size)) or -1
-    if given_at >= 0 then
-        ngx.header["Age"] = math.max(0, ngx.time() - given_at) + age_before(r)
+    elseif must_not_be_given(status) then
+        withhold(r)
+        show_age(r, NO_AGE)
+    else
+        tell_age(r)
     end
 end
 
---- The body filter: nothing of what is withheld.
-function M.body()
-    if withheld_now > 0 and ngx.ctx.withheld then
-        ngx.arg[1] = nil
-    end
-end
+--- The access phase: see skips.lua.
+M.look = skips.look
+
+--- When a worker starts, where nginx asks for $cache_skip.
+M.watch = skips.watch
 
 return M

@@ -77,6 +77,18 @@ function M.create(bytes)
     return block
 end
 
+--- A block of `bytes` that lasts as long as this master, and whether it is new: with the same `signature` it is the one
+-- of before a reload, which `dict` remembers under `key`.
+function M.lasting(dict, key, bytes, signature)
+    local address, pid, its_signature = (dict:get(key) or ""):match("^(%d+) (%d+) (.*)$")
+    if its_signature == signature and tonumber(pid) == C.getpid() then
+        return ffi.cast("void *", ffi.cast("uintptr_t", tonumber(address))), false
+    end
+    local block = map(bytes)
+    dict:set(key, ("%.0f %d %s"):format(tonumber(ffi.cast("uintptr_t", block)), C.getpid(), signature))
+    return block, true
+end
+
 --- Takes a lock if nobody alive holds it. Returns whether it did.
 function M.try_lock(lock)
     local rc = C.pthread_mutex_trylock(lock)

@@ -44,11 +44,14 @@ local function index_of(r, name, hash)
     return tonumber(value - first)
 end
 
--- A function of a request that gives one variable's value, or nil.
-local function finder(name)
-    local its_name = ffi.new("scoregate_name", #name, name)
-    local hash = C.ngx_hash_key(name, #name)
+local function named(name)
     M.kept[#M.kept + 1] = name
+    return ffi.new("scoregate_name", #name, name), C.ngx_hash_key(name, #name)
+end
+
+--- A function of a request that gives one variable's value as nginx holds it (a scoregate_value), or nil.
+function M.finder(name)
+    local its_name, hash = named(name)
     local index
     return function(r)
         if not index then
@@ -61,16 +64,51 @@ local function finder(name)
     end
 end
 
+--- Finders, like finder(), of variables whose names nginx does not look up but takes apart each time (upstream_http_…).
+-- They have indexes all the same, if no names to find those by: where the configuration names them for the first time,
+-- behind the variable `first` and in one text with it, theirs follow its own. Whether it is so the first value tells
+-- that there is: nginx gives the same bytes by name and by index.
+function M.followers(first, ...)
+    local first_name, first_hash = named(first)
+    local index_before -- NO_INDEX where it is not so
+    local function look(r, value, place)
+        local index = index_of(r, first_name, first_hash)
+        local same = index ~= NO_INDEX and C.ngx_http_get_flushed_variable(r, index + place).data == value.data
+        index_before = same and index or NO_INDEX
+    end
+    local finders = {}
+    for place, name in ipairs { ... } do
+        local its_name, hash = named(name)
+        finders[place] = function(r)
+            if index_before and index_before ~= NO_INDEX then
+                return C.ngx_http_get_flushed_variable(r, index_before + place)
+            end
+            local value = C.ngx_http_get_variable(r, its_name, hash)
+            if not index_before and M.size(value) > 0 then
+                look(r, value, place)
+            end
+            return value
+        end
+    end
+    return unpack(finders)
+end
+
+--- The length of a value; 0 when the variable is not set.
+function M.size(value)
+    return (value == nil or band(value.size_and_flags, NOT_FOUND) ~= 0) and 0 or band(value.size_and_flags, SIZE)
+end
+
 --- A reader of one variable: `read(r)` gives pointer (const unsigned char *) and length in
 -- bytes, or nil and 0 when the variable is not set. The pointer is good until the phase ends.
 function M.reader(name)
-    local find = finder(name)
+    local find = M.finder(name)
     return function(r)
         local value = find(r)
-        if value == nil or band(value.size_and_flags, NOT_FOUND) ~= 0 then
+        local size = M.size(value)
+        if size == 0 then
             return nil, 0
         end
-        return value.data, band(value.size_and_flags, SIZE)
+        return value.data, size
     end
 end
 
@@ -91,12 +129,16 @@ function M.keep(text)
     return ffi.new("scoregate_value", bor(VALID, #text), ffi.cast("const unsigned char *", text))
 end
 
---- A writer like the one above, of what keep() has made: nothing is looked up and nothing copied.
+--- Makes a value that a finder() has given what keep() has made: nothing is looked up and nothing copied.
+function M.put(value, kept)
+    value.size_and_flags, value.data = kept.size_and_flags, kept.data
+end
+
+--- A writer like the one above, of what keep() has made.
 function M.writer_of_kept(name)
-    local find = finder(name)
+    local find = M.finder(name)
     return function(r, kept)
-        local value = find(r)
-        value.size_and_flags, value.data = kept.size_and_flags, kept.data
+        M.put(find(r), kept)
     end
 end
 

@@ -33,8 +33,12 @@ test('mode off has Lua in a request only where something configured needs it', (
   const cached = phases('mode: off\ncache: { enabled: true }');
   assert.deepEqual(
     cached.map((text) => text.replace(/_by_lua_block.*"scoregate\.(\w+)".*/, ' $1')),
-    ['access cache', 'header_filter cache', 'body_filter cache', 'log cache'],
+    ['access cache', 'header_filter cache'],
   );
+  const asked = /if \(\$cache_skip\) \{\n *access_by_lua_block [^\n]*\n *\}\n *header_filter_by_lua_block/;
+  assert.match(rendered('mode: off\ncache: { enabled: true }'), asked);
+  for (const more of ['logs: { body_bytes: 9 }\n', 'mode: route\n'])
+    assert.doesNotMatch(rendered(`${more}cache: { enabled: true }`), asked);
   assert.equal(phases('').length, 2, 'mode route has its two');
 });
 
@@ -42,8 +46,12 @@ test('mode off has no verdict, and asks for what only a scorer needs nowhere', (
   const text = rendered(
     'mode: off\nheaders: { tier: true, score: true }\nscorer: { address: "scorer.internal:5000" }',
   );
-  assert.match(text, /"tier":"\$tier","score":null,"origin":"\$origin","wait_ms":0,"tier_would":""/);
-  assert.match(text, /set \$tier standard;\n *set \$origin off;/);
+  assert.match(text, /"tier":"standard","score":null,"origin":"off","wait_ms":0,"tier_would":""/);
+  assert.match(text, /map "" \$tier \{\n *default standard;\n *\}\n *map "" \$origin \{\n *default off;\n/);
+  assert.doesNotMatch(text, /^ *set /m);
+  // Somebody who is denied is served by no tier.
+  for (const access of ['access: { deny: [10.0.0.0/8] }', 'paths: [{ path: /a, access: { default: deny } }]'])
+    assert.match(rendered(`mode: off\n${access}`), /"tier":"\$tier","score":null,"origin":"\$origin"/);
   assert.match(text, /add_header X-Tier/);
   assert.doesNotMatch(text, /X-Score \$|\$score\b|\$wait_ms|resolver|scoregate\.gateway/);
 });

@@ -111,6 +111,7 @@ export interface LogLine {
   upstream_s: string;
   request_id: string;
   client: string;
+  method: string;
   uri: string;
   protocol: string;
   status: number;

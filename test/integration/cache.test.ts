@@ -180,6 +180,30 @@ test('an answer from the cache says how old it is', async () => {
   assert.equal((await get('/age')).headers.get('age'), null);
   await sleep(1500);
   assert.match((await get('/age')).headers.get('age') ?? '', /^[123]$/);
+  const long = { Date: new Date(Date.now() - 5_000_000).toUTCString(), 'Cache-Control': 'max-age=9999999' };
+  origin.on('/age/long', { headers: long });
+  await get('/age/long');
+  assert.match((await get('/age/long')).headers.get('age') ?? '', /^500[0-9]$/);
+});
+
+test('the age that an answer had when it came is part of it, and said even where it is not from the cache', async () => {
+  for (const [age, first, later] of [
+    ['100', '100', /^10[123]$/],
+    ['nonsense', 'nonsense', /^[123]$/],
+  ] as const) {
+    origin.on('/age/before', { headers: { Age: age, 'Cache-Control': 'max-age=60' } });
+    const path = `/age/before?${age}`;
+    assert.equal((await get(path)).headers.get('age'), first);
+    await sleep(1100);
+    const hit = await get(path);
+    assert.equal(hit.cache, 'HIT');
+    assert.match(hit.headers.get('age') ?? '', later);
+  }
+  origin.on('/age/never', { headers: { Age: '7', 'Cache-Control': 'no-store' } });
+  assert.deepEqual(
+    [(await get('/age/never')).headers.get('age'), (await get('/never/age')).status],
+    ['7', 404],
+  );
 });
 
 test('too old an answer is given while it is fetched anew only for as long as it allows', async () => {

@@ -59,7 +59,7 @@ test('a line of the log has all its fields, one for a request that nginx refuses
   const { tier, score, origin, wait_ms, tier_would } = line ?? {};
   assert.deepEqual({ tier, score, origin, wait_ms, tier_would }, { tier: 'standard', score: null, origin: 'off', wait_ms: 0, tier_would: '' }); // prettier-ignore
   const refused = lines.find(({ status }) => status === 400);
-  assert.deepEqual([refused?.['origin'], refused?.['score'], refused?.['wait_ms']], ['', null, 0]);
+  assert.deepEqual([refused?.['origin'], refused?.['score'], refused?.['wait_ms']], ['off', null, 0]);
 });
 
 test('/status and /metrics answer, and claim no counts', async () => {

@@ -10,6 +10,7 @@ local function pool(n, settings)
     for name, value in pairs(settings or {}) do
         all[name] = value
     end
+    block.pools = { version = 0 }
     local view = { settings = { ejection = all }, entries = {} }
     for i = 1, n do
         view.entries[i] = { s = ffi.new("scoregate_backend") }

@@ -24,10 +24,19 @@ local STATUS_OF = { [outcome.TIMED_OUT] = ngx.HTTP_GATEWAY_TIMEOUT }
 
 local M = {}
 
---- Picks the next backend and counts the request there. Returns it, or nil and whether its tier is only full.
-function M.reserve(attempt)
+-- Under the lock.
+local function earn(tier)
+    budget.earn(block.pools.tiers[tier], pools.settings[tier].retries.budget)
+end
+
+--- Picks the next backend and counts the request there; `earns`: it is the first one of a request that has come.
+-- Returns it, or nil and whether its tier is only full.
+function M.reserve(attempt, earns)
     local now = clock.now()
     block.lock()
+    if earns then
+        earn(attempt.tier)
+    end
     local entry, full = pick.pick(attempt.tier, now, attempt.tried, attempt.a, attempt.b)
     if entry then
         block.begin(entry.slot)
@@ -52,7 +61,8 @@ local function conclude(r, attempt, before, gone)
         attempt.tried = attempt.tried == NONE and {} or attempt.tried
         attempt.tried[entry.slot] = true
     end
-    local status, what, connected, header_ms, whole_ms = outcome.of(r, before)
+    local by_time = entry.balance == "ewma"
+    local status, what, connected, header_ms, whole_ms = outcome.of(r, before, by_time)
     attempt.status = status or STATUS_OF[what] or ngx.HTTP_BAD_GATEWAY
     local why
     block.lock()
@@ -61,7 +71,9 @@ local function conclude(r, attempt, before, gone)
     local view = pools.view(entry.tier)
     if status then
         s.answered_at = now
-        ewma.learn(s, header_ms, now)
+        if by_time then
+            ewma.learn(s, header_ms, now)
+        end
         histogram.note(s, whole_ms, now)
         why = ejection.answered(view, s, status, now)
     elseif not gone then
@@ -97,12 +109,6 @@ local function may_retry(attempt, entry, connected)
     return may
 end
 
-local function earn(tier)
-    block.lock()
-    budget.earn(block.pools.tiers[tier], pools.settings[tier].retries.budget)
-    block.unlock()
-end
-
 -- Whether nginx may ask for another backend after this one. It asks when a connection fails, and then there should be
 -- one; but an answer that would be retried is lost when it does, so not where nothing can come of that. A backend that
 -- answers is not one whose connections fail.
@@ -126,10 +132,12 @@ end
 --- The balancer phase of the tier with that index.
 function M.balance(tier)
     local r = request()
-    local attempt = attempts.of(r)
-    if not attempt or attempt.tries == 0 then
-        attempt = attempt or attempts.open(r, tier)
+    local attempt = attempts.of(r) or attempts.open(r, tier)
+    local is_first = attempt.tries == 0
+    if is_first and attempt.entry then -- one that has waited for it
+        block.lock()
         earn(tier)
+        block.unlock()
     elseif attempt.entry then
         local entry = attempt.entry
         local connected = conclude(r, attempt, true, false)
@@ -137,7 +145,7 @@ function M.balance(tier)
             return give_up(tier)
         end
     end
-    local entry = attempt.entry or M.reserve(attempt)
+    local entry = attempt.entry or M.reserve(attempt, is_first)
     if not entry then
         return give_up(tier)
     end

@@ -1,6 +1,6 @@
 -- The requests that are on their way to a backend, by the number that each has in $pool_attempt: it outlives internal
 -- redirects, and a cache's refresh in the background shares it with its request. A number is used again when its
--- request is over, so its text is made once and nothing is looked up by a string.
+-- request is over, with the text and the table that it has: nothing is made for a request.
 
 local ffi = require "ffi"
 local key = require "scoregate.key"
@@ -25,11 +25,13 @@ function M.open(r, tier)
         number, count = free[count], count - 1
     else
         number = #texts + 1
-        texts[number] = variable.keep(tostring(number))
+        texts[number], attempts[number] = variable.keep(tostring(number)), { number = number }
     end
+    local attempt = attempts[number]
+    attempt.open, attempt.tier, attempt.tried, attempt.tries = true, tier, NONE, 0
+    attempt.entry, attempt.status, attempt.hurried = nil, nil, nil
     local _, a, b = key.of(address(r))
-    local attempt = { number = number, tier = tier, a = a, b = b, tried = NONE, tries = 0 }
-    attempts[number] = attempt
+    attempt.a, attempt.b = a, b
     write(r, texts[number])
     return attempt
 end
@@ -37,15 +39,15 @@ end
 --- The attempt of request `r`, or nil.
 function M.of(r)
     local text, size = read(r)
-    return size > 0 and attempts[tonumber(C.ngx_atoi(text, size))] or nil
+    local attempt = size > 0 and attempts[tonumber(C.ngx_atoi(text, size))]
+    return attempt and attempt.open and attempt or nil
 end
 
 --- Forgets an attempt, whose request is over.
 function M.close(attempt)
-    local number = attempt.number
-    attempts[number] = nil
+    attempt.open = false
     count = count + 1
-    free[count] = number
+    free[count] = attempt.number
 end
 
 return M

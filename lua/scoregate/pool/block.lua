@@ -15,7 +15,7 @@ local SLICES, BUCKETS = 32, 64
 
 ffi.cdef(([[
 typedef struct {
-    double budget, requests, errors, unserved, retries, retries_refused, queued, queue_expired;
+    double budget, requests, errors, unserved, retries, retries_refused, queued, queue_expired, turn;
 } scoregate_tier;
 
 typedef struct {
@@ -78,18 +78,14 @@ end
 
 --- Opens the block in nginx's master: the one of before a reload, else a new one. `dict` remembers it.
 function M.open(dict)
-    local text = dict:get(KEY) or ""
-    local address, pid, signature = text:match("^(%d+) (%d+) (.*)$")
-    if signature == SIGNATURE and tonumber(pid) == ffi.C.getpid() then
-        use(ffi.cast("void *", ffi.cast("uintptr_t", tonumber(address))))
-        return
+    local found, is_new = memory.lasting(dict, KEY, ffi.sizeof("scoregate_pools"), SIGNATURE)
+    use(found)
+    if is_new then
+        memory.make_lock(found)
+        for k = 0, ROWS - 1 do
+            memory.make_lock(M.pools.rows[k])
+        end
     end
-    use(memory.create(ffi.sizeof("scoregate_pools")))
-    for k = 0, ROWS - 1 do
-        memory.make_lock(M.pools.rows[k])
-    end
-    local at = tonumber(ffi.cast("uintptr_t", ffi.cast("void *", M.pools)))
-    dict:set(KEY, ("%.0f %d %s"):format(at, ffi.C.getpid(), SIGNATURE))
 end
 
 -- Takes off what a dead worker noted. Under the lock.

@@ -40,6 +40,7 @@ local function eject(view, s, now, why)
     s.errors_row = math.max(0, settings.errors - 1)
     s.fives_row, s.good, s.bad = 0, 0, 0
     pools.write(s.why, why)
+    block.changed()
     return why
 end
 

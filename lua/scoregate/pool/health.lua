@@ -33,12 +33,14 @@ local function learn(s, settings, good, why, now)
         s.good_row, s.bad_row = s.good_row + 1, 0
         if s.down == 1 and s.good_row >= settings.rise then
             s.down, s.since, s.ejected_until = 0, now, 0
+            block.changed()
             return "is back"
         end
     else
         s.good_row, s.bad_row = 0, s.bad_row + 1
         if s.down == 0 and s.bad_row >= settings.fall then
             s.down = 1
+            block.changed()
             return "is down"
         end
     end

@@ -16,9 +16,9 @@ local header_time, response_time = variable.reader("upstream_header_time"), vari
 
 local M = { TIMED_OUT = "no answer in time" }
 
--- A number with `digits` after its point as a whole number; -1 where there is none, or several.
-local function single(digits, text, size)
-    return size > 0 and tonumber(C.ngx_atofp(text, size, digits)) or -1
+-- Seconds with three digits behind the point as milliseconds; -1 where there is no such number, or several.
+local function single_ms(text, size)
+    return size > 0 and tonumber(C.ngx_atofp(text, size, 3)) or -1
 end
 
 -- The value for the last backend, or for the one before.
@@ -46,14 +46,26 @@ local function of_several(before)
     return nil, timed_out and M.TIMED_OUT or "the connection was closed", true, header, whole
 end
 
+-- The times are texts that nginx makes anew for who asks: so only for what is of use.
+local function of_single(r, by_time)
+    local text, size = status_of(r)
+    local status = size > 0 and tonumber(C.ngx_atoi(text, size)) or -1
+    -- nginx gives one of its own, of 500 and above, to a backend that has not answered: then no header came.
+    local header = (by_time or status >= 500) and single_ms(header_time(r)) or 0
+    local whole = single_ms(response_time(r))
+    if status >= 0 and header >= 0 and whole >= 0 then
+        return status, header, whole
+    end
+end
+
 --- What came of the last try of request `r`: its status, or nil and what happened; whether it was connected; and after
--- how many ms its answer began and ended. `before`: nginx has begun with the next backend, it is about the one before.
-function M.of(r, before)
+-- how many ms its answer began (0 where it need not be known: `by_time` says that it must) and ended. `before`: nginx
+-- has begun with the next backend, it is about the one before.
+function M.of(r, before, by_time)
     if not before then
-        local header, whole = single(3, header_time(r)), single(3, response_time(r))
-        if header >= 0 and whole >= 0 then
-            local text, size = status_of(r)
-            return tonumber(C.ngx_atoi(text, size)), nil, true, header, whole
+        local status, header, whole = of_single(r, by_time)
+        if status then
+            return status, nil, true, header, whole
         end
     end
     return of_several(before)

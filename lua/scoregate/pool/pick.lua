@@ -14,6 +14,8 @@ local PICK = {
 }
 local SLOWEST = 0.1 -- of its weight is what a backend that is back begins with
 
+local ASK_AGAIN_MS = 1000
+
 local PROBE_MS = 100 -- between requests to a backend that has not yet answered since it was ejected
 
 local M = {}
@@ -62,17 +64,57 @@ local function gather(view, backup, now, tried, ejected_too)
     return n, full
 end
 
+-- Whether all backends of a pool are alike and in use, and none can be full: then whose turn it is needs no look at
+-- them. LuaJIT compiles no loop together with what surrounds it: without one all of the balancer phase is one piece. It
+-- ends with a change (block.changed), after which the view is another one; it may begin with time.
+local function are_alike(view, now)
+    local one = view.entries[1]
+    for _, entry in ipairs(view.entries) do
+        local s = entry.s
+        local own = weight(s, now, view.settings.slow_start_ms)
+        if s.backup == 1 or s.max_connections > 0 or s.weight ~= one.s.weight or own ~= s.weight
+            or not M.usable(s, now) or s.answered_at < s.ejected_until then
+            return false
+        end
+    end
+    return one ~= nil
+end
+
+local function learn_whether_alike(view, now)
+    view.asked_at, view.alike = now, view.settings.balance == "round_robin" and are_alike(view, now)
+end
+
+-- The next one in turn, where no more than that is to be known.
+local function in_turn(view, now)
+    if not view.alike and now - view.asked_at >= ASK_AGAIN_MS then
+        learn_whether_alike(view, now)
+    end
+    if not view.alike then
+        return nil
+    end
+    local counts = view.counts
+    local turn = counts.turn + 1
+    if turn > view.size then
+        turn = 1
+    end
+    counts.turn = turn
+    return view.entries[turn]
+end
+
+local function note(picked, now)
+    local pool = block.pools
+    pool.serial = pool.serial + 1
+    picked.s.picked, picked.s.picked_at = pool.serial, now
+    return picked
+end
+
 local function of(tier, now, tried, a, b, ejected_too)
     local view, full = pools.view(tier), false
     for backup = 0, 1 do
         local n, more = gather(view, backup, now, tried, ejected_too)
         full = full or more
         if n > 0 then
-            local picked = PICK[view.settings.balance](candidates, n, weights, now, a, b)
-            local pool = block.pools
-            pool.serial = pool.serial + 1
-            picked.s.picked, picked.s.picked_at = pool.serial, now
-            return picked, full
+            return note(PICK[view.settings.balance](candidates, n, weights, now, a, b), now), full
         end
     end
     return nil, full
@@ -81,6 +123,10 @@ end
 --- Picks a backend of `tier` for the client `a`, `b`; `tried` has true for the slots that have failed it. Returns it,
 -- or nil and whether its tier has one that is only full. Under the lock.
 function M.pick(tier, now, tried, a, b)
+    local next_one = in_turn(pools.view(tier), now)
+    if next_one and not tried[next_one.slot] then
+        return note(next_one, now)
+    end
     local settings = pools.settings[tier]
     local picked, full = of(tier, now, tried, a, b, false)
     if picked or (full and settings.queue) then

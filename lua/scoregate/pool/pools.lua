@@ -98,6 +98,7 @@ end
 local function forgive(s)
     s.ejected_until, s.ejections, s.errors_row, s.fives_row, s.good, s.bad = 0, 0, 0, 0, 0, 0
     s.since = clock.now()
+    block.changed()
 end
 
 --- Forgets what is held against a tier's backend.
@@ -202,13 +203,16 @@ local views, version = {}, nil
 local function look()
     version = block.pools.version
     for tier = 0, #M.settings do
-        local view = { settings = M.settings[tier], counts = block.pools.tiers[tier], entries = {} }
+        local settings = M.settings[tier]
+        local view = { settings = settings, counts = block.pools.tiers[tier], entries = {}, asked_at = -math.huge }
         M.each(tier, function(i, s)
             local address, spec = ffi.string(s.address), ffi.string(s.spec)
             view.entries[#view.entries + 1] = { tier = tier, slot = i, s = s, born = s.born, port = s.port,
+                balance = settings.balance,
                 address = address:find(":", 1, true) and "[" .. address .. "]" or address,
                 spec = spec, host = spec:gsub("^https?://", ""), key = hash.key(address .. ":" .. s.port) }
         end)
+        view.size = #view.entries
         views[tier] = view
     end
 end

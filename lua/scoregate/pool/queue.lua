@@ -77,7 +77,7 @@ function M.enter()
     local var = ngx.var
     local tier = pools.index[var.tier]
     local settings = pools.settings[tier].queue
-    if not settings or (var.cache_for or "") ~= "" then
+    if not settings or (var.cached or "") ~= "" then
         return
     end
     local line = lines[tier] or {}
