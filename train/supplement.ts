@@ -51,12 +51,25 @@ const logins: Habit = (random, send) => {
   }
 };
 
-/** An office, a school, a mobile network: 5 to 60 people, each as a person alone, their caches warm more often than not. */
+/** Somebody signs in: asks for the form and sends it when it is filled in. */
+function signIn(random: Random, send: Send, time: number): void {
+  const target = '/login';
+  send(time, { target, bytes: 3_000 });
+  const referer = `https://site.example${target}`;
+  send(time + anywhere(random, 3, 40), { method: 'POST', target, referer, status: 302 });
+}
+
+/**
+ * An office, a school, a mobile network: 5 to 60 people, each as a person alone, their caches warm more often than not.
+ * Most sign in, of every other office all within two minutes: so one's form comes back just when another asks for it.
+ */
 const office: Habit = (random, send) => {
   const people = Math.round(anywhere(random, 5, 60));
+  const arriving = random() < 0.5 ? 120 : LASTS_S;
   for (let k = 0; k < people; k++) {
     const warm = random();
-    const start = random() * LASTS_S;
+    const start = random() * arriving;
+    if (random() < 0.7) signIn(random, send, start);
     const sendLater: Send = (time, request) => {
       const asset = request.target?.startsWith('/static/') === true;
       const status = asset && request.status === 200 && random() < warm ? 304 : (request.status ?? 200);
