@@ -3,39 +3,36 @@
  * lua/scoregate/pages.lua does the same in the gateway. Pure.
  */
 
-/** The last two pages (GET, but for assets) that a client asked for, and when: seconds. */
+/** The last two pages that a client asked for with GET, and when: seconds. */
 export interface Pages {
-  path: string;
+  page: string;
   at: number;
-  pathBefore: string;
+  pageBefore: string;
   atBefore: number;
 }
 
 /** In a log of whole seconds: what is asked for and sent back in one second, or in two that follow each other. */
 export const HASTY_S = 2;
 
-export const noPages = (): Pages => ({ path: '', at: -Infinity, pathBefore: '', atBefore: -Infinity });
+export const noPages = (): Pages => ({ page: '', at: -Infinity, pageBefore: '', atBefore: -Infinity });
 
 /**
  * Notes a request.
+ * @param page its path, and its user agent, as people behind one address may ask for the same; '' for an asset
  * @param time of its arrival in seconds, as exactly as it is known; not before that of the last one
- * @returns whether it is hasty: no GET, and its path is one of the last two pages, asked for less than HASTY_S before
+ * @returns whether it is hasty: no GET, and one of the last two pages, asked for less than HASTY_S before
  */
-export function isHasty(
-  pages: Pages,
-  { method, path, asset }: { method: string; path: string; asset: boolean },
-  time: number,
-): boolean {
+export function isHasty(pages: Pages, method: string, page: string, time: number): boolean {
+  if (page === '') return false;
   if (method !== 'GET') {
     return (
-      (path === pages.path && time - pages.at < HASTY_S) ||
-      (path === pages.pathBefore && time - pages.atBefore < HASTY_S)
+      (page === pages.page && time - pages.at < HASTY_S) ||
+      (page === pages.pageBefore && time - pages.atBefore < HASTY_S)
     );
   }
-  if (asset) return false;
-  pages.pathBefore = pages.path;
+  pages.pageBefore = pages.page;
   pages.atBefore = pages.at;
-  pages.path = path;
+  pages.page = page;
   pages.at = time;
   return false;
 }

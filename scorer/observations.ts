@@ -192,7 +192,9 @@ export function looksOf(request: Request, status: number, pages: Pages, time: nu
 /** What a request looks like behind what its client asked for before, which it is added to. */
 function inTurn(request: Request, pages: Pages, time: number): Seen {
   const { path, ending } = targetShape(request.target);
-  return shapeOf(request, isHasty(pages, { method: request.method, path, asset: ending === 'asset' }, time));
+  const agent = blank(request.userAgent) ? '' : (request.userAgent as string);
+  const page = ending === 'asset' ? '' : `${path} ${agent}`;
+  return shapeOf(request, isHasty(pages, request.method, page, time));
 }
 
 /** What is added, with the bytes that were sent. */

@@ -119,7 +119,7 @@ function M.access()
     local method = get_method()
     local path, ending, hidden, odd = target.look(request_uri(r))
     local no_referer = is_empty(referer(r))
-    local agent_bit, agent_class = agent.look(shown(user_agent(r)))
+    local agent_hash, agent_class = agent.look(shown(user_agent(r)))
     local pin = pinned and pinned(r)
 
     clients.lock()
@@ -130,8 +130,8 @@ function M.access()
     clients.touch(i, c, now_s)
     clients.count_hit(c, now_s)
     clients.soil(i, c, now)
-    local hasty = pages.hasty(c, method, ending, path, now)
-    local path_bit = target.bit(path)
+    local hasty = pages.hasty(c, method, ending, path, agent_hash, now)
+    local path_bit, agent_bit = observations.bit(path), observations.bit(agent_hash)
     local marks = arrival(c, method, ending, hidden, odd, hasty, agent_class, no_referer, path_bit, agent_bit)
     if marks ~= 0 then
         lease.show_signs(c, marks)
@@ -178,7 +178,7 @@ function M.log()
     local i, c = clients.find(family, a, b)
     if c then
         clients.soil(i, c, now)
-        ended(c, nil, ending, nil, nil, nil, nil, nil, target.bit(path), nil, status, bytes)
+        ended(c, nil, ending, nil, nil, nil, nil, nil, observations.bit(path), nil, status, bytes)
         if status >= 400 and status ~= CLIENT_WENT_AWAY then
             lease.show_error(c)
             if lease.state(c, c.hits, now) == lease.USED_UP then

@@ -110,6 +110,11 @@ end
 --- C fields of a client's record, one an observation.
 M.fields = table.concat(fields, " ")
 
+--- The bit 0..63 of a bitmap that a hash sets: the top six, as scorer/bitmap.ts has it.
+function M.bit(hash)
+    return bit.rshift(hash, 26)
+end
+
 --- arrival(c, method, ending, hidden, odd, hasty, agent, no_referer, path_bit, user_agent_bit) adds what a
 -- request shows when it arrives to the record `c`, and returns the signs that it shows as bits.
 M.arrival = compile("arrival")

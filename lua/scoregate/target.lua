@@ -1,15 +1,13 @@
--- A request's target: its path's hash and which bit of a bitmap that sets, and what it looks like.
+-- A request's target: its path's hash, and what it looks like.
 --
 -- A loop over its bytes in Lua would keep LuaJIT from compiling the access phase as one trace, so the
 -- work is done by functions of the C library and of nginx's core, which nginx exports to its modules.
 
 local ffi = require "ffi"
-local bit = require "bit"
 local observations = require "scoregate.observations"
 local words = require "scoregate.words"
 
 local C = ffi.C
-local rshift = bit.rshift
 
 ffi.cdef [[
 int memcmp(const void *one, const void *other, size_t size);
@@ -74,11 +72,6 @@ end
 -- nginx's $request_uri is without scheme and host, whatever form the target came in.
 local function path_size(text, size)
     return cut(text, cut(text, size, QUESTION), HASH)
-end
-
---- The bit 0..63 that a path with this hash sets: the top six, as scorer/bitmap.ts has it.
-function M.bit(hash)
-    return rshift(hash, 26)
 end
 
 --- Looks at a target of `size` bytes at `text` (const unsigned char *): the hash (MurmurHash2, 32 bits) of its

@@ -13,8 +13,10 @@ interface Step {
   target: string;
   /** Seconds since the step before; 0.1 unless given. */
   after_s?: number;
+  agent?: string;
   hasty?: boolean;
 }
+const AGENT = 'Mozilla/5.0 (X11)';
 const vectors = JSON.parse(
   readFileSync(new URL('../vectors/hasty.json', import.meta.url), 'utf8'),
 ) as Step[][];
@@ -23,9 +25,9 @@ test('TypeScript finds hasty posts as test/vectors/hasty.json says', () => {
   for (const steps of vectors) {
     const pages = noPages();
     let time = 1_700_000_000.5;
-    for (const [i, { method, target, after_s = 0.1, hasty }] of steps.entries()) {
+    for (const [i, { method, target, after_s = 0.1, agent: userAgent = AGENT, hasty }] of steps.entries()) {
       time += after_s;
-      const { counts } = observeNext({ method, target }, pages, time);
+      const { counts } = observeNext({ method, target, userAgent }, pages, time);
       assert.equal(
         counts['hasty_posts'],
         hasty === true ? 1 : undefined,
@@ -57,9 +59,9 @@ test('the gateway finds them likewise', async () => {
       vectors.map(async (steps, k) => {
         const ip = `203.0.113.${k + 1}`;
         let posts = 0;
-        for (const { method, target, after_s = 0.1, hasty } of steps) {
+        for (const { method, target, after_s = 0.1, agent = AGENT, hasty } of steps) {
           await sleep(1000 * after_s);
-          await (await gateway.get(target, ip, {}, method)).arrayBuffer();
+          await (await gateway.get(target, ip, { 'User-Agent': agent }, method)).arrayBuffer();
           if (hasty === true) posts += 1;
         }
         await gateway.drained();
