@@ -1,5 +1,6 @@
 /** What is observed of a request, by the vocabulary of config/observations.json. */
 import { bitOf, bitmapOf, formatBitmap, type Bitmap } from './bitmap.ts';
+import { isHasty, type Pages } from './hasty.ts';
 import { AGENTS, ENDINGS, blank, pathOf, shapes, type AgentClass } from './shapes.ts';
 import { OBSERVATIONS, SIGNS, vocabulary, type Observation } from './vocabulary.ts';
 
@@ -52,8 +53,9 @@ interface TargetShape {
 interface Seen extends TargetShape {
   method: string;
   userAgent: string | undefined;
-  /** Whether it has no referer, and no user agent. */
+  /** Whether it has no referer. */
   direct: boolean;
+  hasty: boolean;
   agent: AgentClass;
 }
 
@@ -75,11 +77,11 @@ function targetShape(target: string): TargetShape {
   return found;
 }
 
-/** What a request looks like. */
-export function shapeOf({ method, target, referer, userAgent }: Request): Seen {
+/** What a request looks like. @param hasty as isHasty() says; one that is looked at alone is not */
+export function shapeOf({ method, target, referer, userAgent }: Request, hasty = false): Seen {
   const { path, bit, ending, dot, odd, code } = targetShape(target);
   const agent = looks.agent(userAgent);
-  return { method, path, bit, ending, dot, odd, code, direct: blank(referer), agent, userAgent };
+  return { method, path, bit, ending, dot, odd, code, direct: blank(referer), hasty, agent, userAgent };
 }
 
 function holds(o: Observation, r: Seen, status: number): boolean {
@@ -92,6 +94,7 @@ function holds(o: Observation, r: Seen, status: number): boolean {
     (o.ending === undefined || r.ending === o.ending) &&
     (o.dot === undefined || r.dot) &&
     (o.odd === undefined || r.odd) &&
+    (o.hasty === undefined || r.hasty) &&
     (o.agent === undefined || r.agent === o.agent) &&
     (o.empty === undefined || (o.empty === 'referer' ? r.direct : r.agent === 'empty'))
   );
@@ -144,8 +147,8 @@ class Moment {
   }
 
   #sortOf(seen: Seen, status: number): Sort {
-    const { method, code, agent, direct } = seen;
-    const key = 8 * (status * 32 + code) + 2 * AGENTS.indexOf(agent) + Number(direct);
+    const { method, code, agent, direct, hasty } = seen;
+    const key = 16 * (status * 32 + code) + 4 * AGENTS.indexOf(agent) + 2 * Number(direct) + Number(hasty);
     let found = this.#sorts.get(method)?.get(key);
     if (found !== undefined) return found;
     const fitting = this.#list.filter((o) => holds(o, seen, status));
@@ -180,10 +183,18 @@ const bitIn = ({ bit, agent, userAgent }: Seen, of: Observation['of']): number =
 
 const [arriving, ending] = [new Moment(AT_ARRIVAL), new Moment(AT_END)];
 
-/** What a request adds when it arrives, and when it ends. */
-export function looksOf(request: Request, status: number): [Look, Look] {
-  const seen = shapeOf(request);
+/** What a request adds when it arrives, and when it ends. @param pages, time as isHasty() takes them */
+export function looksOf(request: Request, status: number, pages: Pages, time: number): [Look, Look] {
+  const seen = inTurn(request, pages, time);
   return [arriving.look(seen, 0), ending.look(seen, status)];
+}
+
+/** What a request looks like behind what its client asked for before, which it is added to. */
+function inTurn(request: Request, pages: Pages, time: number): Seen {
+  const { path, ending } = targetShape(request.target);
+  const agent = blank(request.userAgent) ? '' : (request.userAgent as string);
+  const page = ending === 'asset' ? '' : `${path} ${agent}`;
+  return shapeOf(request, isHasty(pages, request.method, page, time));
 }
 
 /** What is added, with the bytes that were sent. */
@@ -194,9 +205,14 @@ export function withBytes({ added, sums }: Look, bytes: number): Added {
   return { counts, bitmaps: added.bitmaps };
 }
 
-/** What a request adds when it arrives. */
+/** What a request that is looked at alone adds when it arrives. */
 export function observe(request: Request): Added {
   return arriving.look(shapeOf(request), 0).added;
+}
+
+/** The same of a request of a client. @param pages, time as isHasty() takes them */
+export function observeNext(request: Request, pages: Pages, time: number): Added {
+  return arriving.look(inTurn(request, pages, time), 0).added;
 }
 
 /** What a request adds when its response has ended. `bytes` is what was sent to the client. */

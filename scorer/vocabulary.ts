@@ -22,6 +22,7 @@ const Declared = Type.Object(
     odd: Type.Optional(Type.Literal(true)),
     agent: Type.Optional(Type.Union(AGENTS.map((kind) => Type.Literal(kind)))),
     empty: Type.Optional(Type.Union([Type.Literal('referer'), Type.Literal('user_agent')])),
+    hasty: Type.Optional(Type.Literal(true)),
     worse: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },

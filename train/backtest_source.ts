@@ -2,6 +2,7 @@
  * Logs → requests in the order in which they arrived. Several logs are merged by time as they are read; no more lines
  * are held than putting late ones into their place needs.
  */
+import { HASTY_S, noPages, type Pages } from '../scorer/hasty.ts';
 import { looksOf, type Look } from '../scorer/observations.ts';
 import { Queue } from './backtest_queue.ts';
 import type { LogRow } from './line.ts';
@@ -82,22 +83,51 @@ async function* merged(files: readonly string[], summary: LogSummary): AsyncGene
   }
 }
 
+/** A line that is not due yet. */
+interface Waiting {
+  client: string;
+  place: number;
+  row: LogRow;
+}
+
 /** The requests in `waiting` that are due, those of one whole second spread evenly over it. */
-function due(waiting: Queue<Arrival>, before: number): Arrival[] {
+function due(waiting: Queue<Waiting>, before: number, pages: LastPages): Arrival[] {
   const out: Arrival[] = [];
   while (waiting.next < before) {
     const time = waiting.next;
-    const from = out.length;
-    while (waiting.next === time) out.push(waiting.take());
-    const n = out.length - from;
-    for (let i = from; i < out.length; i++) {
-      const one = out[i] as Arrival;
+    const now: Waiting[] = [];
+    while (waiting.next === time) now.push(waiting.take());
+    now.forEach((one, i) => {
       // A log in milliseconds knows itself when each came.
-      one.at = 1000 * time + (Number.isInteger(time) ? Math.floor((1000 * (i - from)) / n) : 0);
-      one.ends += one.at;
-    }
+      const at = 1000 * time + (Number.isInteger(time) ? Math.floor((1000 * i) / now.length) : 0);
+      out.push(arrivalOf(one, at, pages));
+    });
   }
   return out;
+}
+
+function arrivalOf({ client, place, row }: Waiting, at: number, pages: LastPages): Arrival {
+  const { time, status, bytes, duration } = row;
+  const [arrived, answered] = looksOf(row, status, pages.of(client, time), time);
+  return { client, place, time, at, ends: at + 1000 * duration, status, bytes, arrived, answered };
+}
+
+/** The last pages of the clients that were seen of late: what was asked for HASTY_S ago says nothing any more. */
+class LastPages {
+  #until = -Infinity;
+  #now = new Map<string, Pages>();
+  #before = new Map<string, Pages>();
+
+  of(client: string, time: number): Pages {
+    if (time >= this.#until) {
+      this.#before = this.#now;
+      this.#now = new Map();
+      this.#until = time + HASTY_S;
+    }
+    let pages = this.#now.get(client);
+    if (pages === undefined) this.#now.set(client, (pages = this.#before.get(client) ?? noPages()));
+    return pages;
+  }
 }
 
 /**
@@ -105,7 +135,8 @@ function due(waiting: Queue<Arrival>, before: number): Arrival[] {
  * @throws LogError when a file cannot be read or none of its lines fits
  */
 export async function* arrivals(files: readonly string[], source: Source): AsyncGenerator<Arrival[]> {
-  const waiting = new Queue<Arrival>();
+  const waiting = new Queue<Waiting>();
+  const pages = new LastPages();
   const keyOf = keys();
   let place = 0;
   let newest = -Infinity;
@@ -117,17 +148,13 @@ export async function* arrivals(files: readonly string[], source: Source): Async
         source.left.set(reason ?? NO_ADDRESS, (source.left.get(reason ?? NO_ADDRESS) ?? 0) + 1);
         continue;
       }
-      const { time, status, bytes } = row;
-      const [arrived, answered] = looksOf(row, status);
-      // Until it is due, `ends` is how long it takes.
-      const ends = 1000 * row.duration;
-      const arrival = { client, place: place++, time, at: 0, ends, status, bytes, arrived, answered };
+      const { time } = row;
       if (time > newest) newest = time;
       const late = time < newest - SLACK_S;
       if (late) source.late += 1;
-      waiting.add(late ? newest - SLACK_S : time, arrival);
+      waiting.add(late ? newest - SLACK_S : time, { client, place: place++, row });
     }
-    if (waiting.next < newest - SLACK_S) yield due(waiting, newest - SLACK_S);
+    if (waiting.next < newest - SLACK_S) yield due(waiting, newest - SLACK_S, pages);
   }
-  yield due(waiting, Infinity);
+  yield due(waiting, Infinity, pages);
 }

@@ -17,6 +17,7 @@ export const MODEL_FEATURES: readonly string[] = [
   'distinct_missing_paths_share',
   'missing_scripts_share',
   'distinct_paths',
+  'hasty_posts_share',
   'other_methods_share',
   'rare_methods_share',
   'no_user_agent_share',

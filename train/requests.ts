@@ -1,6 +1,7 @@
 /** Every request of a site as the path would judge it: features as they stood when it arrived. For judging a model. */
 import { featuresOf } from '../scorer/features.ts';
-import { observe, observeEnd } from '../scorer/observations.ts';
+import { noPages, type Pages } from '../scorer/hasty.ts';
+import { observeEnd, observeNext } from '../scorer/observations.ts';
 import { WIDTH, sumsAt } from '../scorer/sums.ts';
 import { addHits, addObserved, emptyTrack, prune, type Track } from '../scorer/window.ts';
 import type { Class } from './entry.ts';
@@ -40,22 +41,22 @@ export function requestsOf(site: Site, names: readonly string[]): Requests {
     weight,
   };
   const index = new Map<string, number>();
-  const state: { track: Track; buckets: Buckets }[] = [];
+  const state: { track: Track; pages: Pages; buckets: Buckets }[] = [];
   const row = new Float64Array(width);
   const sums = new Float64Array(WIDTH);
   entries.forEach((entry, i) => {
     let at = index.get(entry.client);
     if (at === undefined) {
       index.set(entry.client, (at = state.length));
-      state.push({ track: emptyTrack(), buckets: new Buckets() });
+      state.push({ track: emptyTrack(), pages: noPages(), buckets: new Buckets() });
       const kind = labels.get(entry.client)?.class ?? null;
       found.clients.push({ key: entry.client, class: kind, requests: 0 });
     }
-    const { track, buckets } = state[at] as (typeof state)[0];
+    const { track, pages, buckets } = state[at] as (typeof state)[0];
     const second = Math.floor(entry.time);
     prune(track, second);
     addHits(track, second, 1);
-    addObserved(track, second, observe(entry));
+    addObserved(track, second, observeNext(entry, pages, entry.time));
     featuresOf(sumsAt(track, second, sums), names, row);
     found.rows.set(row, i * width);
     found.client[i] = at;

@@ -51,16 +51,37 @@ const logins: Habit = (random, send) => {
   }
 };
 
-/** An office, a school, a mobile network: 5 to 60 people, each as a person alone, their caches warm more often than not. */
+/** Browsers of an office: most have one of two, as versions and systems differ. */
+const BROWSERS = [131, 131, 131, 130, 130, 129, 128, 115].map(
+  (version, i) =>
+    `Mozilla/5.0 (Windows NT ${i % 2 === 0 ? 10 : 11}.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0 Safari/537.36`,
+);
+
+/** Somebody signs in: asks for the form and sends it when it is filled in. */
+function signIn(random: Random, send: Send, time: number): void {
+  const target = '/login';
+  send(time, { target, bytes: 3_000 });
+  const referer = `https://site.example${target}`;
+  send(time + anywhere(random, 3, 40), { method: 'POST', target, referer, status: 302 });
+}
+
+/**
+ * An office, a school, a mobile network: 5 to 60 people, each as a person alone, their caches warm more often than not.
+ * Most sign in, of every other office all within two minutes: one's form comes back just when another asks for it.
+ */
 const office: Habit = (random, send) => {
   const people = Math.round(anywhere(random, 5, 60));
+  const arriving = random() < 0.5 ? 120 : LASTS_S;
   for (let k = 0; k < people; k++) {
     const warm = random();
-    const start = random() * LASTS_S;
+    const start = random() * arriving;
+    const userAgent = pick(random, BROWSERS);
+    const sendHis: Send = (time, request) => send(time, { ...request, userAgent });
+    if (random() < 0.7) signIn(random, sendHis, start);
     const sendLater: Send = (time, request) => {
       const asset = request.target?.startsWith('/static/') === true;
       const status = asset && request.status === 200 && random() < warm ? 304 : (request.status ?? 200);
-      send(start + time, { ...request, status });
+      sendHis(start + time, { ...request, status });
     };
     person(random, sendLater);
   }

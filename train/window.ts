@@ -3,7 +3,8 @@
  * themselves are the scorer's.
  */
 import { features } from '../scorer/features.ts';
-import { observe, observeEnd } from '../scorer/observations.ts';
+import { noPages, type Pages } from '../scorer/hasty.ts';
+import { observeEnd, observeNext } from '../scorer/observations.ts';
 import { addHits, addObserved, emptyTrack, prune, windowAt, type Track } from '../scorer/window.ts';
 import type { Entry } from './entry.ts';
 
@@ -42,11 +43,20 @@ export function windows(
 ): Samples {
   const totals = new Map<string, number>();
   for (const { client } of entries) if (want(client)) totals.set(client, (totals.get(client) ?? 0) + 1);
-  const state = new Map<string, { track: Track; seen: number; take: Set<number>; weight: number }>();
+  const state = new Map<
+    string,
+    { track: Track; pages: Pages; seen: number; take: Set<number>; weight: number }
+  >();
   let n = 0;
   for (const [client, total] of totals) {
     const take = chosen(total, most);
-    state.set(client, { track: emptyTrack(), seen: 0, take, weight: 1 / Math.sqrt(take.size) });
+    state.set(client, {
+      track: emptyTrack(),
+      pages: noPages(),
+      seen: 0,
+      take,
+      weight: 1 / Math.sqrt(take.size),
+    });
     n += take.size;
   }
   const samples: Samples = {
@@ -64,7 +74,7 @@ export function windows(
     const second = Math.floor(entry.time);
     prune(client.track, second);
     addHits(client.track, second, 1);
-    addObserved(client.track, second, observe(entry));
+    addObserved(client.track, second, observeNext(entry, client.pages, entry.time));
     if (client.take.has(++client.seen)) {
       features(windowAt(client.track, second), names, samples.rows, at * names.length);
       samples.clients[at] = entry.client;

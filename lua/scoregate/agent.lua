@@ -1,15 +1,13 @@
--- A request's user agent: which bit of the agents' bitmap it sets, and of what class it is.
+-- A request's user agent: its hash, and of what class it is.
 --
 -- Sites see the same few agents again and again, so an agent is looked through once and then known by its
 -- hash. Looking through it is straight code, too (see target.lua): it may become part of the trace.
 
 local ffi = require "ffi"
-local bit = require "bit"
 local observations = require "scoregate.observations"
 local words = require "scoregate.words"
 
 local C = ffi.C
-local rshift = bit.rshift
 local LOOK_AT = 255 -- bytes
 local MOST_KNOWN = 4096
 
@@ -34,7 +32,7 @@ local function class(text, size)
 end
 
 --- Looks at a user agent of `size` bytes at `text` (const unsigned char *); a size of 0 is none.
--- Returns bit 0..63, and its class.
+-- Returns its hash (MurmurHash2, 32 bits; 0 for none), and its class.
 function M.look(text, size)
     if size == 0 then
         return 0, M.EMPTY
@@ -48,7 +46,7 @@ function M.look(text, size)
         found = class(text, size)
         known[hash], count = found, count + 1
     end
-    return rshift(hash, 26), found
+    return hash, found
 end
 
 return M

@@ -11,6 +11,7 @@ local forwarded = require "scoregate.forwarded"
 local key = require "scoregate.key"
 local lease = require "scoregate.lease"
 local opening = require "scoregate.opening"
+local pages = require "scoregate.pages"
 local pins = require "scoregate.pins"
 local route = require "scoregate.route"
 local sender = require "scoregate.sender"
@@ -116,9 +117,9 @@ function M.access()
     local now_s = floor(now / 1000)
     local family, a, b = key.of(address(r))
     local method = get_method()
-    local path_bit, ending, hidden, odd = target.look(request_uri(r))
+    local path, ending, hidden, odd = target.look(request_uri(r))
     local no_referer = is_empty(referer(r))
-    local agent_bit, agent_class = agent.look(shown(user_agent(r)))
+    local agent_hash, agent_class = agent.look(shown(user_agent(r)))
     local pin = pinned and pinned(r)
 
     clients.lock()
@@ -129,7 +130,9 @@ function M.access()
     clients.touch(i, c, now_s)
     clients.count_hit(c, now_s)
     clients.soil(i, c, now)
-    local marks = arrival(c, method, ending, hidden, odd, agent_class, no_referer, path_bit, agent_bit)
+    local hasty = pages.hasty(c, method, ending, path, agent_hash, now)
+    local path_bit, agent_bit = observations.bit(path), observations.bit(agent_hash)
+    local marks = arrival(c, method, ending, hidden, odd, hasty, agent_class, no_referer, path_bit, agent_bit)
     if marks ~= 0 then
         lease.show_signs(c, marks)
     end
@@ -166,16 +169,16 @@ function M.log()
     local family, a, b = key.of(address(r))
     local status = ngx.status
     local bytes = tonumber(C.ngx_atoi(bytes_sent(r)))
-    local path_bit, ending = 0, 0
+    local path, ending = 0, 0
     if status >= 400 then
-        path_bit, ending = target.place(request_uri(r))
+        path, ending = target.place(request_uri(r))
     end
 
     clients.lock()
     local i, c = clients.find(family, a, b)
     if c then
         clients.soil(i, c, now)
-        ended(c, nil, ending, nil, nil, nil, nil, path_bit, nil, status, bytes)
+        ended(c, nil, ending, nil, nil, nil, nil, nil, observations.bit(path), nil, status, bytes)
         if status >= 400 and status ~= CLIENT_WENT_AWAY then
             lease.show_error(c)
             if lease.state(c, c.hits, now) == lease.USED_UP then

@@ -6,14 +6,16 @@ local observations = require "scoregate.observations"
 -- hits, hits_end: this client's requests so far, and the last of them that its lease covers; errors
 -- and signs likewise, but used up when the end is reached. ask_at: the request to refresh from.
 -- limit_…, under_way: what counts for the limits of its tier (limit.lua).
+-- page, page_before: hashes of its last two pages (pages.lua).
 -- harmless, marks: signs as bits, those that the lease allows and those shown since the last report.
 -- Times are milliseconds of nginx's monotonic clock, seen_s and hit_s its seconds.
 local CLIENT = [[
 typedef struct {
-    double hits, hits_end, ask_at, until_ms, refresh_until, verdict_at, dirty_at, limit_at;
+    double hits, hits_end, ask_at, until_ms, refresh_until, verdict_at, dirty_at, limit_at, page_at, page_before_at;
     uint32_t chain, newer, older, dirty_newer, dirty_older;
     int32_t a, b;
     uint32_t seen_s;
+    int32_t page, page_before;
     uint32_t errors, errors_end, errors_ask, signs, signs_end, signs_ask;
     uint32_t generation, limit_epoch, under_way;
     int32_t harmless;

@@ -13,7 +13,7 @@ local M = { settings = settings, names = {}, kinds = {} }
 
 local SOURCE = [[
 local bor, lshift = bit.bor, bit.lshift
-return function(c, method, ending, hidden, odd, agent, no_referer, path_bit, user_agent_bit, status, bytes_sent)
+return function(c, method, ending, hidden, odd, hasty, agent, no_referer, path_bit, user_agent_bit, status, bytes_sent)
     local marks = 0
 %s
     return marks
@@ -54,6 +54,9 @@ local function condition(o)
     end
     if o.odd then
         tests[#tests + 1] = "odd"
+    end
+    if o.hasty then
+        tests[#tests + 1] = "hasty"
     end
     if o.agent then
         tests[#tests + 1] = "agent == " .. AGENT[o.agent]
@@ -107,11 +110,16 @@ end
 --- C fields of a client's record, one an observation.
 M.fields = table.concat(fields, " ")
 
---- arrival(c, method, ending, hidden, odd, agent, no_referer, path_bit, user_agent_bit) adds what a request
--- shows when it arrives to the record `c`, and returns the signs that it shows as bits.
+--- The bit 0..63 of a bitmap that a hash sets: the top six, as scorer/bitmap.ts has it.
+function M.bit(hash)
+    return bit.rshift(hash, 26)
+end
+
+--- arrival(c, method, ending, hidden, odd, hasty, agent, no_referer, path_bit, user_agent_bit) adds what a
+-- request shows when it arrives to the record `c`, and returns the signs that it shows as bits.
 M.arrival = compile("arrival")
 
---- ended(c, method, ending, nil, nil, nil, nil, path_bit, nil, status, bytes_sent) adds what its response
+--- ended(c, method, ending, nil, nil, nil, nil, nil, path_bit, nil, status, bytes_sent) adds what its response
 -- shows. The target's ending and bit need be known only where the status is one of an error.
 M.ended = compile("end")
 

@@ -1,15 +1,13 @@
--- A request's target: which bit of the path bitmap it sets, and what it looks like.
+-- A request's target: its path's hash, and what it looks like.
 --
 -- A loop over its bytes in Lua would keep LuaJIT from compiling the access phase as one trace, so the
 -- work is done by functions of the C library and of nginx's core, which nginx exports to its modules.
 
 local ffi = require "ffi"
-local bit = require "bit"
 local observations = require "scoregate.observations"
 local words = require "scoregate.words"
 
 local C = ffi.C
-local rshift = bit.rshift
 
 ffi.cdef [[
 int memcmp(const void *one, const void *other, size_t size);
@@ -76,19 +74,18 @@ local function path_size(text, size)
     return cut(text, cut(text, size, QUESTION), HASH)
 end
 
---- Looks at a target of `size` bytes at `text` (const unsigned char *): bit 0..63 of its path up to `?` or
--- `#` (the top six bits of its MurmurHash2, as scorer/bitmap.ts computes it), its ending (ASSET, SCRIPT,
--- ARCHIVE, ROBOTS for /robots.txt itself, or NONE), whether a segment of it begins with a dot, and whether
--- the target is odd.
+--- Looks at a target of `size` bytes at `text` (const unsigned char *): the hash (MurmurHash2, 32 bits) of its
+-- path up to `?` or `#`, its ending (ASSET, SCRIPT, ARCHIVE, ROBOTS for /robots.txt itself, or NONE), whether
+-- a segment of it begins with a dot, and whether the target is odd.
 function M.look(text, size)
     local path = path_size(text, size)
-    return rshift(C.ngx_murmur_hash2(text, path), 26), ending(text, path), hidden(text, path), odd(text, size)
+    return C.ngx_murmur_hash2(text, path), ending(text, path), hidden(text, path), odd(text, size)
 end
 
---- The bit and the ending alone: for the log phase of a request that failed.
+--- The hash and the ending alone: for the log phase of a request that failed.
 function M.place(text, size)
     size = path_size(text, size)
-    return rshift(C.ngx_murmur_hash2(text, size), 26), ending(text, size)
+    return C.ngx_murmur_hash2(text, size), ending(text, size)
 end
 
 return M

@@ -228,8 +228,9 @@ export class Gateway {
   }
 
   /** One request as the client `ip`. */
-  get(path: string, ip: string, headers: Record<string, string> = {}): Promise<Response> {
+  get(path: string, ip: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Response> {
     return fetch(`http://127.0.0.1:${this.port}${path}`, {
+      method,
       headers: {
         'X-Forwarded-For': ip,
         'User-Agent': 'Mozilla/5.0 (X11)',

@@ -1,8 +1,9 @@
 /** A client in the log and in what was reported of it: both must come to the same. */
 import assert from 'node:assert/strict';
+import { noPages, type Pages } from '../../scorer/hasty.ts';
 import { clientKey } from '../../scorer/key.ts';
 import { MOST } from '../../scorer/lease.ts';
-import { observe, observeEnd, type Added } from '../../scorer/observations.ts';
+import { observeEnd, observeNext, type Added } from '../../scorer/observations.ts';
 import { toReported } from '../../scorer/reported.ts';
 import type { ReportClient } from '../../scorer/schemas.ts';
 import { split } from '../../scorer/store/record.ts';
@@ -20,6 +21,8 @@ export interface Waiting {
    * a verdict tells which was right.
    */
   held: Kept[];
+  /** What it asked for last. */
+  pages: Pages;
   /** By arrival. */
   arrived: LogRow[];
   /** In the order of the log, which is written when answers end. */
@@ -34,6 +37,7 @@ export function waiting(lines: readonly LogRow[]): Map<string, Waiting> {
     const one = clients.get(key) ?? {
       key,
       held: [newKept(key)],
+      pages: noPages(),
       arrived: [],
       ended: [],
     };
@@ -64,7 +68,7 @@ const equal = (one: unknown, other: unknown): boolean => {
 /** Takes a client's reported requests and answers out of the log, and holds what they add against the report. */
 function taken(one: Waiting, reported: ReportClient): Added[] {
   const hits = (reported.hits ?? []).reduce((sum, [, n]) => sum + n, 0);
-  const arrivals = one.arrived.splice(0, hits).map(observe);
+  const arrivals = one.arrived.splice(0, hits).map((row) => observeNext(row, one.pages, row.time));
   assert.equal(arrivals.length, hits, `${one.key}: more hits reported than the log has requests`);
   const expected = together([split(toReported(reported, 0).added)]);
   for (let answers = 0; answers <= one.ended.length; answers++) {

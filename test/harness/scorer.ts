@@ -30,6 +30,8 @@ export class FakeScorer {
   longest = 1024;
   /** What was last reported of each client with a hit. */
   readonly reports = new Map<string, Reported>();
+  /** What was counted of each client, over all reports, by observation. */
+  readonly counted = new Map<string, Record<string, number>>();
   #answers = 0;
   readonly #last = new Map<string, number>();
   readonly #clients = new Map<string, number>();
@@ -62,7 +64,10 @@ export class FakeScorer {
     const fresh = report.seq > (this.#last.get(report.sender) ?? 0);
     this.#last.set(report.sender, Math.max(report.seq, this.#last.get(report.sender) ?? 0));
     if (!fresh) this.repeated++;
-    for (const client of report.clients) if (client.hits) this.reports.set(client.ip, client);
+    for (const client of report.clients) {
+      if (client.hits) this.reports.set(client.ip, client);
+      if (fresh) this.#count(client);
+    }
     const verdicts = report.clients.map(({ ip, hits = [] }) => {
       const n = fresh ? hits.reduce((sum, [, count]) => sum + count, 0) : 0;
       this.hits += n;
@@ -84,6 +89,13 @@ export class FakeScorer {
     const bad = this.behaviour === 'bad changes';
     const [generation, changes] = bad ? [2, [1, null]] : [1, []];
     return JSON.stringify({ verdicts, generation, changes, gateways: 1, model: 'fake' });
+  }
+
+  #count({ ip, ...rest }: Reported): void {
+    const counted = this.counted.get(ip) ?? {};
+    for (const [name, n] of Object.entries(rest))
+      if (typeof n === 'number') counted[name] = (counted[name] ?? 0) + n;
+    this.counted.set(ip, counted);
   }
 
   listen(port: number, host = '127.0.0.1'): Promise<void> {

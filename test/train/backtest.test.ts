@@ -11,6 +11,7 @@ import { BacktestGateway, type Routed } from '../../train/backtest_gateway.ts';
 import { Rows } from '../../train/backtest_rows.ts';
 import { arrivals, newSource, type Arrival } from '../../train/backtest_source.ts';
 import { Tally } from '../../train/backtest_tally.ts';
+import { noPages } from '../../scorer/hasty.ts';
 import type { Judging } from '../../scorer/judge.ts';
 import { looksOf } from '../../scorer/observations.ts';
 import { fakeModel, writeModel } from '../scorer/models.ts';
@@ -30,7 +31,7 @@ let place = 0;
 const request = ({ at, client = '192.0.2.1', status = 200, seconds = 0, ...more }: Asked): Arrival => {
   const { method = 'GET', referer = 'http://site/' } = more;
   const asked = { method, target: '/a.css', referer, userAgent: 'Mozilla/5.0' };
-  const [arrived, answered] = looksOf(asked, status);
+  const [arrived, answered] = looksOf(asked, status, noPages(), START + at);
   const [time, ends] = [START + at, 1000 * (START + at + seconds)];
   return { client, place: place++, time, at: 1000 * time, ends, status, bytes: 100, arrived, answered };
 };
