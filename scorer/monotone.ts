@@ -2,7 +2,7 @@
  * Whether a model's score never falls when a client does more. The lease search is a bisection, which is right only
  * if that holds; a model for which it does not gets leases of 1.
  */
-import { BITMAPS, COUNTS, SIGNS } from './observations.ts';
+import { BITMAPS, COUNTS, DISTINCT_MAX, SIGNS } from './observations.ts';
 import { featuresOf } from './features.ts';
 import { seeded, type Random } from './random.ts';
 import { WIDTH, plusErrors, plusHits, plusSigns, signsIn, sumsOf } from './sums.ts';
@@ -29,6 +29,14 @@ export function randomWindow(random: Random): Window {
   }
   for (const name of BITMAPS) window.distinct[name] = Math.min(total, 266) * random();
   return window;
+}
+
+/** 100 hits a second for the whole window, and of each observation as many. */
+export function busyWindow(): Window {
+  const hits: Window['hits'] = Array.from({ length: WINDOW_S }, (_, age) => [age, 100]);
+  const of = (names: readonly string[], n: number): Record<string, number> =>
+    Object.fromEntries(names.map((name) => [name, n]));
+  return { now: WINDOW_S, hits, counts: of(COUNTS, 100 * WINDOW_S), distinct: of(BITMAPS, DISTINCT_MAX) };
 }
 
 /**

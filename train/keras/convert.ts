@@ -5,7 +5,7 @@ import { Value } from 'typebox/value';
 import { features as valuesOf } from '../../scorer/features.ts';
 import { Golden, sha256, type Scaling } from '../../scorer/manifest.ts';
 import { TOLERANCE, loadModel } from '../../scorer/model.ts';
-import { randomWindow } from '../../scorer/monotone.ts';
+import { busyWindow, randomWindow } from '../../scorer/monotone.ts';
 import { seeded } from '../../scorer/random.ts';
 import { tensorflow, type Tensorflow } from '../../scorer/tensorflow.ts';
 import { write } from '../write.ts';
@@ -37,11 +37,11 @@ function readPredictions(file: string, width: number): Golden {
   throw new KerasError(file, 'does not hold predictions for these features', fix);
 }
 
-/** Raw features of windows such as clients have, an empty one among them. */
+/** Raw features of windows such as clients have, an empty one and a very busy one among them. */
 function rowsOf(names: readonly string[]): number[][] {
   const random = seeded(SEED);
-  const rows = Array.from({ length: GOLDEN - 1 }, () => [...valuesOf(randomWindow(random), names)]);
-  return [names.map(() => 0), ...rows];
+  const rows = Array.from({ length: GOLDEN - 2 }, () => [...valuesOf(randomWindow(random), names)]);
+  return [names.map(() => 0), [...valuesOf(busyWindow(), names)], ...rows];
 }
 
 /** @throws KerasError if the model gives no scores from 0 to 1, or others than Keras */
