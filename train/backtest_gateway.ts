@@ -129,7 +129,7 @@ export class BacktestGateway {
   /** Does what is due up to `now`: answers end, and the sender looks for what is unreported. */
   #advance(now: number): void {
     for (;;) {
-      while (this.#dirty.length > 0 && !this.#dirty.isOf((c, since) => c.dirtyAt === since))
+      for (let c = this.#dirty.first; c !== undefined && c.dirtyAt !== this.#dirty.next; c = this.#dirty.first)
         this.#dirty.take();
       const patience = this.#dirtyCount > MANY ? UNREPORTED_MANY_MS : UNREPORTED_MS;
       const tick = Math.ceil((this.#dirty.next + patience) / TICK_MS) * TICK_MS;

@@ -7,7 +7,8 @@ import { setsQuestion, signOrder, signRows, signSets, type Below } from '../scor
 import { featuresOf } from '../scorer/features.ts';
 import { SIGNS } from '../scorer/observations.ts';
 import { between, type Question } from '../scorer/search.ts';
-import { WIDTH, type Sums } from '../scorer/sums.ts';
+import { WIDTH, sumsAt, type Sums } from '../scorer/sums.ts';
+import type { Track } from '../scorer/window.ts';
 
 const PLACES = 1 << 15;
 
@@ -27,7 +28,9 @@ class Memo {
 
   /** @returns the place (0…32,767) of `row`; its complement (below 0) if the place did not hold that row, but does now */
   find(): number {
-    const [row, rows, words] = [this.row, this.#rows, this.#words];
+    const row = this.row;
+    const rows = this.#rows;
+    const words = this.#words;
     const width = row.length;
     let hash = 0;
     for (let i = 0; i < words.length; i++) {
@@ -62,7 +65,7 @@ export class Scores {
     this.#signs = signOrder(this.#compute(signRows(features), SIGNS.length));
   }
 
-  /** The score of a window. */
+  /** The score of what is in a window. */
   of(sums: Sums): number {
     featuresOf(sums, this.features, this.#memo.row, 0);
     return this.#remembered();
@@ -117,17 +120,32 @@ export interface Lease {
   signs: Part;
 }
 const UNKNOWN: Part = { n: 0, exact: false };
+const newLease = (): Lease => ({ harmless: -1, hits: UNKNOWN, errors: UNKNOWN, signs: UNKNOWN });
 
-/** Leases by what is in the window, and the tier: equal windows have equal ones. */
-export class Leases {
-  readonly #memo = new Memo(WIDTH + 1);
-  readonly #known: Lease[] = [];
+/** What is in a window, and what was found out about that: the same object for equal windows, as long as one is remembered. */
+export interface Seen {
+  readonly sums: Sums;
+  readonly score: number;
+  /** By tier. */
+  readonly leases: readonly Lease[];
+}
 
-  of(sums: Sums, tier: number): Lease {
-    this.#memo.row.set(sums);
-    this.#memo.row[WIDTH] = tier;
+export class Windows {
+  readonly #scores: Scores;
+  readonly #tiers: number;
+  readonly #memo = new Memo(WIDTH);
+  readonly #known: Seen[] = [];
+
+  constructor(scores: Scores, tiers: number) {
+    this.#scores = scores;
+    this.#tiers = tiers;
+  }
+
+  at(track: Track, now: number): Seen {
+    const sums = sumsAt(track, now, this.#memo.row);
     const found = this.#memo.find();
-    if (found >= 0) return this.#known[found] as Lease;
-    return (this.#known[~found] = { harmless: -1, hits: UNKNOWN, errors: UNKNOWN, signs: UNKNOWN });
+    if (found >= 0) return this.#known[found] as Seen;
+    const leases = Array.from({ length: this.#tiers }, newLease);
+    return (this.#known[~found] = { sums: sums.slice(), score: this.#scores.of(sums), leases });
   }
 }

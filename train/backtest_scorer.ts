@@ -19,7 +19,7 @@ import type { Question } from '../scorer/search.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
 import { keptFor } from '../scorer/store/standing.ts';
 import type { Moment, Standing } from '../scorer/store/store.ts';
-import { HITS, WIDTH, historyOf, sumsAt, type Sums } from '../scorer/sums.ts';
+import { HITS, historyOf } from '../scorer/sums.ts';
 import {
   decay,
   improvesIn,
@@ -33,7 +33,7 @@ import {
 } from '../scorer/tier.ts';
 import { addHits, addObserved, copyFrom, prune, type Track } from '../scorer/window.ts';
 import type { Dimension } from './backtest_client.ts';
-import { Leases, Scores, type Lease, type Part } from './backtest_memo.ts';
+import { Scores, Windows, type Lease, type Part, type Seen } from './backtest_memo.ts';
 
 /** What the scorer holds of a client. */
 export interface Kept {
@@ -43,10 +43,8 @@ export interface Kept {
   until: number;
   /** Lines, one bit each, of which the `since` is not found out: it stands at the second of the last report. */
   open: number;
-  /** The window of the verdict whose lease it has. */
-  leasedAt: Sums;
-  /** What is known of that lease; null: nobody has asked. */
-  lease: Lease | null;
+  /** The window of the verdict whose lease it has; null: it has had no verdict. */
+  leasedAt: Seen | null;
   /** Hits of its last lease of which all was known: the next one has about as many. */
   hits: number;
 }
@@ -55,8 +53,7 @@ export const newKept = (key: string): Kept => ({
   record: null,
   until: 0,
   open: 0,
-  leasedAt: new Float64Array(WIDTH),
-  lease: null,
+  leasedAt: null,
   hits: 0,
 });
 
@@ -91,11 +88,11 @@ export class BacktestScorer {
   readonly #monotone: boolean;
   readonly #hitsOnly: boolean;
   readonly #scores: Scores;
-  readonly #leases = new Leases();
-  readonly #sums = new Float64Array(WIDTH);
+  readonly #windows: Windows;
 
   constructor(model: Judging, hysteresis: Omit<Lines, 'thresholds'>) {
     this.#scores = new Scores(model);
+    this.#windows = new Windows(this.#scores, model.thresholds.length + 1);
     this.#monotone = model.monotone;
     this.#hitsOnly = hitsOnly(model.features);
     this.lines = { thresholds: model.thresholds, ...hysteresis };
@@ -105,18 +102,19 @@ export class BacktestScorer {
   report(kept: Kept, told: Told, now: Moment): Said {
     const before = this.#count(kept, told, now.s);
     const record = kept.record ?? emptyRecord(this.lines.thresholds.length);
-    const sums = sumsAt(record.track, now.s, this.#sums);
-    const score = this.#scores.of(sums);
+    const seen = this.#windows.at(record.track, now.s);
+    const { score } = seen;
+    const hits = seen.sums[HITS] as number;
     if (kept.open !== 0) this.#closeFallen(kept, record, before as Track, score, now.s);
     const lines = this.lines.thresholds.length;
     const standing = seenWith(score, standingOf(record, told.tier, lines, now.s), this.lines, now.s);
-    const tier = nextTier(score, standing, this.lines, now.s, sums[HITS] as number);
+    const tier = nextTier(score, standing, this.lines, now.s, hits);
     this.#hold(kept, record, standing, tier, score, now.s);
     const held = tier > tierOf(score, this.lines.thresholds);
-    const same = tier === Math.max(0, told.tier) && !held && this.#holdsOn(sums, tier, told.leased);
-    const ttl_ms = same ? 0 : this.#grant(kept, record, tier, sums, now);
+    const same = tier === Math.max(0, told.tier) && !held && this.#holdsOn(seen, tier, told.leased);
+    const ttl_ms = same ? 0 : this.#grant(kept, record, tier, seen, now);
     const rounded = Math.round(score * 1e6) / 1e6;
-    return { score: rounded, tier, requests_60s: sums[HITS] as number, held, ttl_ms };
+    return { score: rounded, tier, requests_60s: hits, held, ttl_ms };
   }
 
   /** @returns the track as it was at the last report, where that is needed */
@@ -176,9 +174,8 @@ export class BacktestScorer {
   }
 
   /** @returns for how long the lease holds, ms; how much it is about is found out when somebody asks */
-  #grant(kept: Kept, record: ClientRecord, tier: number, sums: Sums, now: Moment): number {
-    kept.leasedAt.set(sums);
-    kept.lease = null;
+  #grant(kept: Kept, record: ClientRecord, tier: number, seen: Seen, now: Moment): number {
+    kept.leasedAt = seen;
     if (tier === 0) return TTL_MS;
     const ttl_ms = clampTtl(improvesIn(record, this.lines, now));
     if (ttl_ms === TTL_MS || kept.open === 0) return ttl_ms;
@@ -187,27 +184,27 @@ export class BacktestScorer {
   }
 
   /** Whether the hits that are left of a lease still do not reach the line. */
-  #holdsOn(sums: Sums, tier: number, left: number): boolean {
-    const line = this.lines.thresholds[tier];
-    if (left < 0 || line === undefined) return left >= 0;
-    const question = hitsQuestion({ sums, line, ttl_ms: 1 }, this.#scores.features);
-    return this.#scores.at(question, left) < line;
+  #holdsOn(seen: Seen, tier: number, left: number): boolean {
+    if (left < 0 || this.lines.thresholds[tier] === undefined) return left >= 0;
+    const lease = seen.leases[tier] as Lease;
+    if (this.#monotone && (lease.hits.exact || left <= lease.hits.n)) return left <= lease.hits.n;
+    const question = hitsQuestion(this.#below(seen, tier), this.#scores.features);
+    const holds = this.#scores.at(question, left) < question.line;
+    if (holds && this.#monotone) lease.hits = { n: left, exact: false };
+    return holds;
   }
 
-  #lease(kept: Kept, tier: number): Lease {
-    return (kept.lease ??= this.#leases.of(kept.leasedAt, tier));
-  }
-
-  #below({ leasedAt }: Kept, tier: number): Below {
-    return { sums: leasedAt, line: this.lines.thresholds[tier] as number, ttl_ms: 1 };
+  #below({ sums }: Seen, tier: number): Below {
+    return { sums, line: this.lines.thresholds[tier] as number, ttl_ms: 1 };
   }
 
   /** The harmless signs of the lease that judge() would have granted. */
   harmless(kept: Kept, tier: number): number {
     if (!this.#monotone) return 0;
     if (this.#hitsOnly || this.lines.thresholds[tier] === undefined) return ALL_SIGNS;
-    const lease = this.#lease(kept, tier);
-    if (lease.harmless < 0) lease.harmless = this.#scores.harmless(this.#below(kept, tier));
+    const seen = kept.leasedAt as Seen;
+    const lease = seen.leases[tier] as Lease;
+    if (lease.harmless < 0) lease.harmless = this.#scores.harmless(this.#below(seen, tier));
     return lease.harmless;
   }
 
@@ -219,10 +216,11 @@ export class BacktestScorer {
   lease(kept: Kept, tier: number, what: Dimension, need: number, harmless: number): Part {
     if (!this.#monotone) return ONE;
     if (this.lines.thresholds[tier] === undefined) return ENDLESS;
-    const lease = this.#lease(kept, tier);
+    const seen = kept.leasedAt as Seen;
+    const lease = seen.leases[tier] as Lease;
     const known = lease[what];
     if (known.exact || known.n > need) return known;
-    const question = this.#question(this.#below(kept, tier), what, harmless);
+    const question = this.#question(this.#below(seen, tier), what, harmless);
     if (what === 'hits') question.hint = kept.hits;
     const part = (lease[what] = this.#part(question, what, need));
     if (what === 'hits' && part.exact) kept.hits = part.n;
