@@ -110,7 +110,7 @@ export class BacktestGateway {
   /** An answer has ended: the log phase. */
   #end({ c, arrival: { status, bytes, answered, ends } }: { c: Client; arrival: Arrival }): void {
     this.#soil(c, ends);
-    c.newAdded.push(withBytes(answered, bytes));
+    c.newAdded.push(this.#scorer.seesSums ? withBytes(answered, bytes) : answered.added);
     if (status < 400 || status === CLIENT_WENT_AWAY) return;
     c.errors += 1;
     this.#know(c);
