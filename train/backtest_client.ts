@@ -46,8 +46,11 @@ export interface Client {
   dirtyAt: number;
 }
 
-/** What every lease has at least. */
+/** Not to be added to: lists begin with what is first in them, and take a tenth of what they take if they grow. */
+const NOTHING: never[] = [];
+/** What every lease has at least, before any of it is known. */
 const LEAST: Readonly<Taken> = { hits: 0, errors: 1, signs: 1 };
+const UNKNOWN = { hits: false, errors: false, signs: false };
 
 export const newClient = (key: string): Client => ({
   key,
@@ -65,16 +68,29 @@ export const newClient = (key: string): Client => ({
   exact: { hits: true, errors: true, signs: true },
   harmless: -1,
   cut: false,
-  newHits: [],
-  newAdded: [],
+  newHits: NOTHING,
+  newAdded: NOTHING,
   dirtyAt: -1,
 });
 
 export function countHit(c: Client, second: number): void {
   c.hits += 1;
   const last = c.newHits[c.newHits.length - 1];
-  if (last?.[0] === second) last[1] += 1;
+  if (last === undefined) c.newHits = [[second, 1]];
+  else if (last[0] === second) last[1] += 1;
   else c.newHits.push([second, 1]);
+}
+
+export function countAdded(c: Client, added: Added): void {
+  if (c.newAdded.length === 0) c.newAdded = [added];
+  else c.newAdded.push(added);
+}
+
+/** All of it is reported. */
+export function clean(c: Client): void {
+  c.newHits = NOTHING;
+  c.newAdded = NOTHING;
+  c.dirtyAt = -1;
 }
 
 export const DIMENSIONS = ['hits', 'errors', 'signs'] as const;
@@ -111,9 +127,11 @@ export function grant(c: Client, { tier, score, held, ttl_ms }: Said, now: numbe
   c.held = held;
   c.verdictAt = now;
   c.untilMs = now + ttl_ms;
-  c.taken = { hits: c.hits, errors: c.errors, signs: c.signs };
-  c.lease = { ...LEAST };
-  c.exact = { hits: false, errors: false, signs: false };
+  c.taken.hits = c.hits;
+  c.taken.errors = c.errors;
+  c.taken.signs = c.signs;
+  Object.assign(c.lease, LEAST);
+  Object.assign(c.exact, UNKNOWN);
   c.harmless = -1;
   c.cut = false;
 }

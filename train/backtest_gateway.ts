@@ -78,7 +78,7 @@ export class BacktestGateway {
     const second = Math.floor(at / 1000);
     client.countHit(c, second);
     this.#soil(c, at);
-    c.newAdded.push(arrived.added);
+    client.countAdded(c, arrived.added);
     if (arrived.signs !== 0) this.#showSigns(c, arrived.signs);
     this.#know(c);
     const routed = this.#route(c, at);
@@ -110,7 +110,7 @@ export class BacktestGateway {
   /** An answer has ended: the log phase. */
   #end({ c, arrival: { status, bytes, answered, ends } }: { c: Client; arrival: Arrival }): void {
     this.#soil(c, ends);
-    c.newAdded.push(this.#scorer.seesSums ? withBytes(answered, bytes) : answered.added);
+    client.countAdded(c, this.#scorer.seesSums ? withBytes(answered, bytes) : answered.added);
     if (status < 400 || status === CLIENT_WENT_AWAY) return;
     c.errors += 1;
     this.#know(c);
@@ -165,9 +165,7 @@ export class BacktestGateway {
     const leased = c.tier === 0 || young ? this.#left(c, now) : -1;
     const told = { hits: c.newHits, added: c.newAdded, tier: young ? c.tier : -1, leased };
     if (c.dirtyAt >= 0) this.#dirtyCount -= 1;
-    c.newHits = [];
-    c.newAdded = [];
-    c.dirtyAt = -1;
+    client.clean(c);
     const said = this.#scorer.report(c.kept, told, moment);
     if (said.ttl_ms > 0) client.grant(c, said, now);
     else client.renew(c, said, now);

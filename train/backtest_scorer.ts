@@ -236,7 +236,8 @@ export class BacktestScorer {
     const step = STEPS.find((n) => n >= need) as number;
     const holds = this.#scores.at(question, step) < question.line;
     if (holds && step < MOST) return { n: step, exact: false };
-    const n = holds ? MOST : this.#scores.last({ ...question, to: step });
+    question.to = step;
+    const n = holds ? MOST : this.#scores.last(question);
     return { n: what === 'hits' ? n : Math.min(MOST, n + 1), exact: true };
   }
 
