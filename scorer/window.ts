@@ -58,11 +58,9 @@ export function addHits(track: Track, second: number, n: number): void {
   else insert(track.hits, at, [second, n]);
 }
 
-export const emptyBucket = (id: number): Bucket => ({
-  id,
-  counts: new Array<number>(COUNTS.length).fill(0),
-  bits: new Array<number>(2 * BITMAPS.length).fill(0),
-});
+const NO_COUNTS: readonly number[] = COUNTS.map(() => 0);
+const NO_BITS: readonly number[] = BITMAPS.flatMap(() => [0, 0]);
+export const emptyBucket = (id: number): Bucket => ({ id, counts: NO_COUNTS.slice(), bits: NO_BITS.slice() });
 
 /** Where a name stands in its list. */
 const PLACES: Readonly<Record<string, number>> = Object.fromEntries(

@@ -44,6 +44,8 @@ export interface Client {
   newAdded: Added[];
   /** Since when, ms; -1 if all is reported. */
   dirtyAt: number;
+  /** When it was reported without anybody waiting for the verdict, which is not found out yet, ms; -1: it is. */
+  toldAt: number;
 }
 
 /** Not to be added to: lists begin with what is first in them, and take a tenth of what they take if they grow. */
@@ -71,6 +73,7 @@ export const newClient = (key: string): Client => ({
   newHits: NOTHING,
   newAdded: NOTHING,
   dirtyAt: -1,
+  toldAt: -1,
 });
 
 export function countHit(c: Client, second: number): void {
@@ -86,11 +89,11 @@ export function countAdded(c: Client, added: Added): void {
   else c.newAdded.push(added);
 }
 
-/** All of it is reported. */
-export function clean(c: Client): void {
+/** The scorer has all of it. */
+export function told(c: Client): void {
   c.newHits = NOTHING;
   c.newAdded = NOTHING;
-  c.dirtyAt = -1;
+  c.toldAt = -1;
 }
 
 export const DIMENSIONS = ['hits', 'errors', 'signs'] as const;

@@ -34,7 +34,7 @@ import {
 } from '../scorer/tier.ts';
 import { addHits, addObserved, copyFrom, prune, type Track } from '../scorer/window.ts';
 import type { Dimension } from './backtest_client.ts';
-import { Scores, Windows, type Lease, type Part, type Seen } from './backtest_memo.ts';
+import { Scores, Windows, type Lease, type Part, type Seen } from './backtest_windows.ts';
 
 /** What the scorer holds of a client. */
 export interface Kept {

@@ -1,6 +1,6 @@
 /**
- * What was computed for a row of numbers, remembered: windows repeat themselves (a client's first request, a monitor's
- * hundredth). One place a row, by its hash; whoever comes later takes it over, so the memory is bounded.
+ * What was found out about a window, remembered: windows repeat themselves (a client's first request, a monitor's
+ * hundredth), and of what nobody sums up, ten in eleven look like one before.
  */
 import type { Judging } from '../scorer/judge.ts';
 import { setsQuestion, signOrder, signRows, signSets, type Below } from '../scorer/lease.ts';
@@ -10,71 +10,30 @@ import { between, type Question } from '../scorer/search.ts';
 import { WIDTH, sumsAt, type Sums } from '../scorer/sums.ts';
 import type { Track } from '../scorer/window.ts';
 
-const PLACES = 1 << 15;
-
-class Memo {
-  /** What is looked for. */
-  readonly row: Float64Array;
-  readonly #rows: Float64Array;
-  readonly #taken = new Uint8Array(PLACES);
-  readonly #words: Uint32Array;
-
-  /** @param width numbers in a row */
-  constructor(width: number) {
-    this.row = new Float64Array(width);
-    this.#words = new Uint32Array(this.row.buffer);
-    this.#rows = new Float64Array(PLACES * width);
-  }
-
-  /** @returns the place (0…32,767) of `row`; its complement (below 0) if the place did not hold that row, but does now */
-  find(): number {
-    const row = this.row;
-    const rows = this.#rows;
-    const words = this.#words;
-    const width = row.length;
-    let hash = 0;
-    for (let i = 0; i < words.length; i++) {
-      hash = Math.imul(hash ^ (words[i] as number), 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
-    const place = hash & (PLACES - 1);
-    const at = place * width;
-    if (this.#taken[place] === 1) {
-      let i = 0;
-      while (i < width && rows[at + i] === row[i]) i++;
-      if (i === width) return place;
-    }
-    this.#taken[place] = 1;
-    rows.set(row, at);
-    return ~place;
-  }
-}
-
-/** The scores of a model that answers at once, each row's computed once as long as it is remembered. */
+/** The scores of a model that answers at once. */
 export class Scores {
   readonly features: readonly string[];
   readonly #score: Judging['score'];
-  readonly #memo: Memo;
-  readonly #known = new Float64Array(PLACES);
+  readonly #row: Float64Array;
   readonly #signs: readonly number[];
 
   constructor({ features, score }: Judging) {
     this.features = features;
     this.#score = score;
-    this.#memo = new Memo(features.length);
+    this.#row = new Float64Array(features.length);
     this.#signs = signOrder(this.#compute(signRows(features), SIGNS.length));
   }
 
   /** The score of what is in a window. */
   of(sums: Sums): number {
-    featuresOf(sums, this.features, this.#memo.row, 0);
-    return this.#remembered();
+    featuresOf(sums, this.features, this.#row, 0);
+    return this.#compute(this.#row, 1)[0] as number;
   }
 
   /** The score that a question is about, at x. */
   at(question: Question, x: number): number {
-    question.fill(x, this.#memo.row, 0);
-    return this.#remembered();
+    question.fill(x, this.#row, 0);
+    return this.#compute(this.#row, 1)[0] as number;
   }
 
   /** What search() finds for one question. */
@@ -92,12 +51,6 @@ export class Scores {
   harmless(below: Below): number {
     const sets = signSets(below.sums, this.#signs);
     return sets[this.last(setsQuestion(below, this.features, sets))] as number;
-  }
-
-  #remembered(): number {
-    const found = this.#memo.find();
-    if (found >= 0) return this.#known[found] as number;
-    return (this.#known[~found] = this.#compute(this.#memo.row, 1)[0] as number);
   }
 
   #compute(rows: Float64Array, n: number): Float64Array {
@@ -130,22 +83,43 @@ export interface Seen {
   readonly leases: readonly Lease[];
 }
 
+const PLACES = 1 << 16;
+
+/** One place for a window, by its hash; whatever comes later takes it over, so the memory is bounded. */
 export class Windows {
   readonly #scores: Scores;
   readonly #tiers: number;
-  readonly #memo = new Memo(WIDTH);
-  readonly #known: Seen[] = [];
+  readonly #known = new Array<Seen | undefined>(PLACES).fill(undefined);
+  readonly #sums = new Float64Array(WIDTH);
 
+  /** @param tiers how many there are */
   constructor(scores: Scores, tiers: number) {
     this.#scores = scores;
     this.#tiers = tiers;
   }
 
   at(track: Track, now: number): Seen {
-    const sums = sumsAt(track, now, this.#memo.row);
-    const found = this.#memo.find();
-    if (found >= 0) return this.#known[found] as Seen;
+    const sums = sumsAt(track, now, this.#sums);
+    const place = hash(sums) & (PLACES - 1);
+    const known = this.#known[place];
+    if (known !== undefined && equal(known.sums, sums)) return known;
     const leases = Array.from({ length: this.#tiers }, newLease);
-    return (this.#known[~found] = { sums: sums.slice(), score: this.#scores.of(sums), leases });
+    return (this.#known[place] = { sums: sums.slice(), score: this.#scores.of(sums), leases });
   }
+}
+
+/** The sums are whole numbers, or estimates that are more than 1 apart: what is behind the point tells nothing more. */
+function hash(sums: Sums): number {
+  let hash = 0;
+  for (let i = 0; i < WIDTH; i++) {
+    hash = Math.imul(hash ^ (sums[i] as number), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  return hash;
+}
+
+function equal(one: Sums, other: Sums): boolean {
+  let i = 0;
+  while (i < WIDTH && one[i] === other[i]) i++;
+  return i === WIDTH;
 }
