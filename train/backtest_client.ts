@@ -50,9 +50,8 @@ export interface Client {
 
 /** Not to be added to: lists begin with what is first in them, and take a tenth of what they take if they grow. */
 const NOTHING: never[] = [];
-/** What every lease has at least, before any of it is known. */
+/** What every lease has at least. */
 const LEAST: Readonly<Taken> = { hits: 0, errors: 1, signs: 1 };
-const UNKNOWN = { hits: false, errors: false, signs: false };
 
 export const newClient = (key: string): Client => ({
   key,
@@ -133,8 +132,10 @@ export function grant(c: Client, { tier, score, held, ttl_ms }: Said, now: numbe
   c.taken.hits = c.hits;
   c.taken.errors = c.errors;
   c.taken.signs = c.signs;
-  Object.assign(c.lease, LEAST);
-  Object.assign(c.exact, UNKNOWN);
+  c.lease.hits = LEAST.hits;
+  c.lease.errors = LEAST.errors;
+  c.lease.signs = LEAST.signs;
+  c.exact.hits = c.exact.errors = c.exact.signs = false;
   c.harmless = -1;
   c.cut = false;
 }
