@@ -67,21 +67,32 @@ const PLACES: Readonly<Record<string, number>> = Object.fromEntries(
   [COUNTS, BITMAPS].flatMap((names) => names.map((name, i): [string, number] => [name, i])),
 );
 
-function addTo({ counts, bits }: Bucket, added: Added): void {
-  for (const name in added.counts) {
-    const i = PLACES[name] as number;
-    counts[i] = (counts[i] as number) + (added.counts[name] as number);
+/** What is added, by place in a bucket and not by name: of what is added often, names are looked up once. */
+export interface Step {
+  /** Pairs of a place in `counts` and a number. */
+  counts: readonly number[];
+  /** Pairs of a place in `bits` and half a bitmap. */
+  bits: readonly number[];
+}
+
+export function stepOf({ counts, bitmaps }: Added): Step {
+  const step = { counts: [] as number[], bits: [] as number[] };
+  for (const name in counts) step.counts.push(PLACES[name] as number, counts[name] as number);
+  for (const name in bitmaps) {
+    const { hi, lo } = bitmaps[name] as Bitmap;
+    const place = 2 * (PLACES[name] as number);
+    step.bits.push(place, hi, place + 1, lo);
   }
-  for (const name in added.bitmaps) {
-    const i = 2 * (PLACES[name] as number);
-    const { hi, lo } = added.bitmaps[name] as Bitmap;
-    bits[i] = (bits[i] as number) | hi;
-    bits[i + 1] = (bits[i + 1] as number) | lo;
-  }
+  return step;
 }
 
 /** Adds observations at a second to a track, in place. */
 export function addObserved(track: Track, second: number, added: Added): void {
+  addStep(track, second, stepOf(added));
+}
+
+/** The same of a step. */
+export function addStep(track: Track, second: number, step: Step): void {
   const id = Math.floor(second / BUCKET_S);
   let at = track.buckets.length;
   while (at > 0 && (track.buckets[at - 1]?.id ?? 0) > id) at--;
@@ -90,7 +101,15 @@ export function addObserved(track: Track, second: number, added: Added): void {
     bucket = emptyBucket(id);
     insert(track.buckets, at, bucket);
   }
-  addTo(bucket, added);
+  const { counts, bits } = bucket;
+  for (let i = 0; i < step.counts.length; i += 2) {
+    const place = step.counts[i] as number;
+    counts[place] = (counts[place] as number) + (step.counts[i + 1] as number);
+  }
+  for (let i = 0; i < step.bits.length; i += 2) {
+    const place = step.bits[i] as number;
+    bits[place] = (bits[place] as number) | (step.bits[i + 1] as number);
+  }
 }
 
 /** A copy that additions at `second` and later leave as it is; what they do not touch is shared. */

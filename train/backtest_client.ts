@@ -3,7 +3,7 @@
  * no pins, and no change of model meanwhile, so the parts about those are not here.
  */
 import { MOST } from '../scorer/lease.ts';
-import type { Added } from '../scorer/observations.ts';
+import type { Step } from '../scorer/window.ts';
 import { newKept, type Kept, type Said } from './backtest_scorer.ts';
 
 export const HOLDS = 0;
@@ -41,7 +41,7 @@ export interface Client {
   cut: boolean;
   /** What is not reported yet: pairs of second and hits, and the rest. */
   newHits: [number, number][];
-  newAdded: Added[];
+  newAdded: Step[];
   /** Since when, ms; -1 if all is reported. */
   dirtyAt: number;
   /** When it was reported without anybody waiting for the verdict, which is not found out yet, ms; -1: it is. */
@@ -83,9 +83,10 @@ export function countHit(c: Client, second: number): void {
   else c.newHits.push([second, 1]);
 }
 
-export function countAdded(c: Client, added: Added): void {
-  if (c.newAdded.length === 0) c.newAdded = [added];
-  else c.newAdded.push(added);
+export function countAdded(c: Client, step: Step): void {
+  if (step.counts.length + step.bits.length === 0) return;
+  if (c.newAdded.length === 0) c.newAdded = [step];
+  else c.newAdded.push(step);
 }
 
 /** The scorer has all of it. */

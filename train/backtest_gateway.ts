@@ -5,8 +5,9 @@
  */
 import type { Judging } from '../scorer/judge.ts';
 import { MOST } from '../scorer/lease.ts';
-import { withBytes } from '../scorer/observations.ts';
+import { withBytes, type Look } from '../scorer/observations.ts';
 import type { Lines } from '../scorer/tier.ts';
+import { stepOf, type Step } from '../scorer/window.ts';
 import * as client from './backtest_client.ts';
 import type { Client } from './backtest_client.ts';
 import { Queue } from './backtest_queue.ts';
@@ -52,6 +53,8 @@ export class BacktestGateway {
     unreported: 0,
   };
   readonly #scorer: BacktestScorer;
+  /** Looks are few, and the same for requests that are alike. */
+  readonly #steps = new WeakMap<Look, Step>();
   readonly #clients: Recent<Client>;
   readonly #ends = new Queue<{ c: Client; arrival: Arrival }>();
   /** By when they became dirty; those reported since are passed over. */
@@ -78,7 +81,7 @@ export class BacktestGateway {
     const second = Math.floor(at / 1000);
     client.countHit(c, second);
     this.#soil(c, at);
-    client.countAdded(c, arrived.added);
+    client.countAdded(c, this.#stepOf(arrived));
     if (arrived.signs !== 0) this.#showSigns(c, arrived.signs);
     this.#know(c);
     const routed = this.#route(c, at);
@@ -111,13 +114,19 @@ export class BacktestGateway {
   #end({ c, arrival: { status, bytes, answered, ends } }: { c: Client; arrival: Arrival }): void {
     this.#catchUp(c);
     this.#soil(c, ends);
-    client.countAdded(c, this.#scorer.seesSums ? withBytes(answered, bytes) : answered.added);
+    client.countAdded(c, this.#scorer.seesSums ? stepOf(withBytes(answered, bytes)) : this.#stepOf(answered));
     if (status < 400 || status === CLIENT_WENT_AWAY) return;
     c.errors += 1;
     this.#know(c);
     if (client.state(c, c.hits, ends) !== client.USED_UP) return;
     this.counts.usedUp += 1;
     this.#report(c, ends);
+  }
+
+  #stepOf(look: Look): Step {
+    let step = this.#steps.get(look);
+    if (step === undefined) this.#steps.set(look, (step = stepOf(look.added)));
+    return step;
   }
 
   #soil(c: Client, now: number): void {

@@ -15,7 +15,7 @@ import {
   worseQuestions,
   type Below,
 } from '../scorer/lease.ts';
-import { OBSERVATIONS, type Added } from '../scorer/observations.ts';
+import { OBSERVATIONS } from '../scorer/observations.ts';
 import type { Question } from '../scorer/search.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
 import { keptFor } from '../scorer/store/standing.ts';
@@ -32,7 +32,7 @@ import {
   tierOf,
   type Lines,
 } from '../scorer/tier.ts';
-import { addHits, addObserved, copyFrom, prune, type Track } from '../scorer/window.ts';
+import { addHits, addStep, copyFrom, prune, type Step, type Track } from '../scorer/window.ts';
 import type { Dimension } from './backtest_client.ts';
 import { Scores, Windows, type Lease, type Part, type Seen } from './backtest_windows.ts';
 
@@ -62,7 +62,7 @@ export const newKept = (key: string): Kept => ({
 export interface Told {
   /** Pairs of second and hits, oldest first. */
   hits: readonly (readonly [number, number])[];
-  added: readonly Added[];
+  added: readonly Step[];
   /** Tier index that the gateway holds, -1 if it says none. */
   tier: number;
   /** Hits that are left of a lease that holds, -1 without one. */
@@ -132,7 +132,7 @@ export class BacktestScorer {
     const second = hits[hits.length - 1]?.[0] ?? now;
     const before = kept.open === 0 ? null : copyFrom(into.track, hits[0]?.[0] ?? now);
     for (const [at, n] of hits) addHits(into.track, at, n);
-    for (const one of added) addObserved(into.track, second, one);
+    for (const one of added) addStep(into.track, second, one);
     prune(into.track, now);
     return before;
   }
