@@ -42,6 +42,11 @@ export interface LeaseCounts {
   unreported: number;
 }
 
+/** Looks are few, the same for requests that are alike: each holds what it was found to be. */
+function stepFor(look: Look & { step?: Step }): Step {
+  return (look.step ??= stepOf(look.added));
+}
+
 export class BacktestGateway {
   readonly counts: LeaseCounts = {
     calls: 0,
@@ -53,8 +58,6 @@ export class BacktestGateway {
     unreported: 0,
   };
   readonly #scorer: BacktestScorer;
-  /** Looks are few, and the same for requests that are alike. */
-  readonly #steps = new WeakMap<Look, Step>();
   readonly #clients: Recent<Client>;
   readonly #ends = new Queue<{ c: Client; arrival: Arrival }>();
   /** By when they became dirty; those reported since are passed over. */
@@ -81,7 +84,7 @@ export class BacktestGateway {
     const second = Math.floor(at / 1000);
     client.countHit(c, second);
     this.#soil(c, at);
-    client.countAdded(c, this.#stepOf(arrived));
+    client.countAdded(c, stepFor(arrived));
     if (arrived.signs !== 0) this.#showSigns(c, arrived.signs);
     this.#know(c);
     const routed = this.#route(c, at);
@@ -114,19 +117,13 @@ export class BacktestGateway {
   #end({ c, arrival: { status, bytes, answered, ends } }: { c: Client; arrival: Arrival }): void {
     this.#catchUp(c);
     this.#soil(c, ends);
-    client.countAdded(c, this.#scorer.seesSums ? stepOf(withBytes(answered, bytes)) : this.#stepOf(answered));
+    client.countAdded(c, this.#scorer.seesSums ? stepOf(withBytes(answered, bytes)) : stepFor(answered));
     if (status < 400 || status === CLIENT_WENT_AWAY) return;
     c.errors += 1;
     this.#know(c);
     if (client.state(c, c.hits, ends) !== client.USED_UP) return;
     this.counts.usedUp += 1;
     this.#report(c, ends);
-  }
-
-  #stepOf(look: Look): Step {
-    let step = this.#steps.get(look);
-    if (step === undefined) this.#steps.set(look, (step = stepOf(look.added)));
-    return step;
   }
 
   #soil(c: Client, now: number): void {
