@@ -136,12 +136,7 @@ export class BacktestGateway {
   /** Does what is due up to `now`: answers end, and the sender looks for what is unreported. */
   #advance(now: number): void {
     for (;;) {
-      for (
-        let c = this.#dirty.first;
-        c !== undefined && c.dirtyAt !== this.#dirty.next;
-        c = this.#dirty.first
-      )
-        this.#dirty.take();
+      this.#passOver();
       const patience = this.#dirtyCount > MANY ? UNREPORTED_MANY_MS : UNREPORTED_MS;
       const tick = Math.ceil((this.#dirty.next + patience) / TICK_MS) * TICK_MS;
       const end = this.#ends.next;
@@ -149,6 +144,12 @@ export class BacktestGateway {
       if (end <= tick) this.#end(this.#ends.take());
       else this.#reportUnreported(tick - patience, tick);
     }
+  }
+
+  /** Takes those out of the queue that were reported since they became dirty. */
+  #passOver(): void {
+    const dirty = this.#dirty;
+    while (dirty.first !== undefined && dirty.first.dirtyAt !== dirty.next) dirty.take();
   }
 
   /** Reports what nobody waits for. The verdicts are found out when the clients are seen again: many never are. */

@@ -3,7 +3,6 @@
  * judge() says, from the same functions, but finds out only what somebody needs: of leases as far as counters have come,
  * of the second at which a score will have fallen below a line nothing until the score has.
  */
-import { FEATURES } from '../scorer/features.ts';
 import type { Judging } from '../scorer/judge.ts';
 import {
   ALL_SIGNS,
@@ -15,12 +14,11 @@ import {
   worseQuestions,
   type Below,
 } from '../scorer/lease.ts';
-import { OBSERVATIONS } from '../scorer/observations.ts';
 import type { Question } from '../scorer/search.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
 import { keptFor } from '../scorer/store/standing.ts';
 import type { Moment, Standing } from '../scorer/store/store.ts';
-import { HITS, historyOf, place } from '../scorer/sums.ts';
+import { HITS, historyOf } from '../scorer/sums.ts';
 import {
   decay,
   improvesIn,
@@ -34,7 +32,7 @@ import {
 } from '../scorer/tier.ts';
 import { addHits, addStep, copyFrom, prune, type Step, type Track } from '../scorer/window.ts';
 import type { Dimension } from './backtest_client.ts';
-import { Scores, Windows, type Lease, type Part, type Seen } from './backtest_windows.ts';
+import { Scores, Windows, seesSums, type Lease, type Part, type Seen } from './backtest_windows.ts';
 
 /** What the scorer holds of a client. */
 export interface Kept {
@@ -80,7 +78,6 @@ export interface Said {
 
 /** Steps by which a lease is found out: as far as somebody needs to know. */
 const STEPS = [8, 64, 512, MOST];
-const SUMMED = OBSERVATIONS.filter(({ kind }) => kind === 'sum').map(({ name }) => place(name));
 const BEST: Standing = { tier: 0, since: [], returned: 0 };
 const ONE: Part = { n: 1, exact: true };
 const ENDLESS: Part = { n: MOST, exact: true };
@@ -97,7 +94,7 @@ export class BacktestScorer {
   constructor(model: Judging, hysteresis: Omit<Lines, 'thresholds'>) {
     this.#scores = new Scores(model);
     this.#windows = new Windows(this.#scores, model.thresholds.length + 1);
-    this.seesSums = model.features.some((name) => SUMMED.includes(FEATURES[name]?.of ?? -1));
+    this.seesSums = seesSums(model.features);
     this.#monotone = model.monotone;
     this.#hitsOnly = hitsOnly(model.features);
     this.lines = { thresholds: model.thresholds, ...hysteresis };
