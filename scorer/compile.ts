@@ -157,6 +157,7 @@ function multiply({ inputs, units, weights, bias, output }: Dense, input: Float6
       let d = bias[u + 3] as number;
       for (let i = 0, at = u; i < inputs; i++, at += units) {
         const x = input[from + i] as number;
+        if (x === 0) continue; // what a client never did, as most of what the first layer is given
         a += x * (weights[at] as number);
         b += x * (weights[at + 1] as number);
         c += x * (weights[at + 2] as number);

@@ -88,8 +88,19 @@ export const FEATURES: Readonly<Record<string, Feature>> = { ...BEHAVIOUR, ...de
 /** Kind and place of each feature of a list, in turn. */
 type Program = Int32Array;
 const programs = new WeakMap<readonly string[], Program>();
+/** Of the model that serves, nearly always. */
+let lastNames: readonly string[] = [];
+let lastProgram: Program = new Int32Array(0);
 
 function programOf(names: readonly string[]): Program {
+  if (names !== lastNames) {
+    lastProgram = translated(names);
+    lastNames = names;
+  }
+  return lastProgram;
+}
+
+function translated(names: readonly string[]): Program {
   let found = programs.get(names);
   if (found === undefined) {
     found = Int32Array.from(

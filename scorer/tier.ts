@@ -95,11 +95,18 @@ export function releaseLine(lines: Lines, i: number): number {
  * requests came; where the score is below the line all the same, because good ones did or the clock was set back, it is now.
  */
 export function seenWith(score: number, standing: Standing, lines: Lines, now: number): Standing {
-  const early = (second: number, line: number): boolean =>
-    line < standing.tier && second > now && score < releaseLine(lines, line);
-  if (!standing.since.some(early)) return standing;
-  return { ...standing, since: standing.since.map((second, line) => (early(second, line) ? now : second)) };
+  for (let line = 0; line < standing.tier; line++) {
+    if (!isEarly(score, standing, lines, now, line)) continue;
+    const since = standing.since.map((second, i) =>
+      i < standing.tier && isEarly(score, standing, lines, now, i) ? now : second,
+    );
+    return { ...standing, since };
+  }
+  return standing;
 }
+
+const isEarly = (score: number, { since }: Standing, lines: Lines, now: number, line: number): boolean =>
+  (since[line] ?? 0) > now && score < releaseLine(lines, line);
 
 /**
  * How many seconds the score stays at or above a line if no more hits come: a question for search().

@@ -43,50 +43,73 @@ export const emptyTrack = (): Track => ({ hits: [], buckets: [] });
 /** The oldest bucket that lies wholly inside the window that ends with second `now`. */
 export const firstBucket = (now: number): number => Math.ceil((now - WINDOW_S + 1) / BUCKET_S);
 
+/** What comes is in order nearly always, and a splice takes ten times as long. */
+function insert<T>(list: T[], at: number, item: T): void {
+  if (at === list.length) list.push(item);
+  else list.splice(at, 0, item);
+}
+
 /** Adds `n` hits at a second to a track, in place. */
 export function addHits(track: Track, second: number, n: number): void {
   let at = track.hits.length;
   while (at > 0 && (track.hits[at - 1]?.[0] ?? 0) > second) at--;
   const before = track.hits[at - 1];
   if (before?.[0] === second) before[1] += n;
-  else track.hits.splice(at, 0, [second, n]);
+  else insert(track.hits, at, [second, n]);
 }
 
-export const emptyBucket = (id: number): Bucket => ({
-  id,
-  counts: new Array<number>(COUNTS.length).fill(0),
-  bits: new Array<number>(2 * BITMAPS.length).fill(0),
-});
+const NO_COUNTS: readonly number[] = COUNTS.map(() => 0);
+const NO_BITS: readonly number[] = BITMAPS.flatMap(() => [0, 0]);
+export const emptyBucket = (id: number): Bucket => ({ id, counts: NO_COUNTS.slice(), bits: NO_BITS.slice() });
 
 /** Where a name stands in its list. */
 const PLACES: Readonly<Record<string, number>> = Object.fromEntries(
   [COUNTS, BITMAPS].flatMap((names) => names.map((name, i): [string, number] => [name, i])),
 );
 
-function addTo({ counts, bits }: Bucket, added: Added): void {
-  for (const name in added.counts) {
-    const i = PLACES[name] as number;
-    counts[i] = (counts[i] as number) + (added.counts[name] as number);
+/** What is added, by place in a bucket and not by name: of what is added often, names are looked up once. */
+export interface Step {
+  /** Pairs of a place in `counts` and a number. */
+  counts: readonly number[];
+  /** Pairs of a place in `bits` and half a bitmap. */
+  bits: readonly number[];
+}
+
+export function stepOf({ counts, bitmaps }: Added): Step {
+  const step = { counts: [] as number[], bits: [] as number[] };
+  for (const name in counts) step.counts.push(PLACES[name] as number, counts[name] as number);
+  for (const name in bitmaps) {
+    const { hi, lo } = bitmaps[name] as Bitmap;
+    const place = 2 * (PLACES[name] as number);
+    step.bits.push(place, hi, place + 1, lo);
   }
-  for (const name in added.bitmaps) {
-    const i = 2 * (PLACES[name] as number);
-    const { hi, lo } = added.bitmaps[name] as Bitmap;
-    bits[i] = (bits[i] as number) | hi;
-    bits[i + 1] = (bits[i + 1] as number) | lo;
-  }
+  return step;
 }
 
 /** Adds observations at a second to a track, in place. */
 export function addObserved(track: Track, second: number, added: Added): void {
+  addStep(track, second, stepOf(added));
+}
+
+/** The same of a step. */
+export function addStep(track: Track, second: number, step: Step): void {
   const id = Math.floor(second / BUCKET_S);
   let at = track.buckets.length;
   while (at > 0 && (track.buckets[at - 1]?.id ?? 0) > id) at--;
   let bucket = track.buckets[at - 1];
   if (bucket?.id !== id) {
     bucket = emptyBucket(id);
-    track.buckets.splice(at, 0, bucket);
+    insert(track.buckets, at, bucket);
   }
-  addTo(bucket, added);
+  const { counts, bits } = bucket;
+  for (let i = 0; i < step.counts.length; i += 2) {
+    const place = step.counts[i] as number;
+    counts[place] = (counts[place] as number) + (step.counts[i + 1] as number);
+  }
+  for (let i = 0; i < step.bits.length; i += 2) {
+    const place = step.bits[i] as number;
+    bits[place] = (bits[place] as number) | (step.bits[i + 1] as number);
+  }
 }
 
 /** A copy that additions at `second` and later leave as it is; what they do not touch is shared. */
@@ -110,11 +133,17 @@ export function copyFrom({ hits, buckets }: Track, second: number): Track {
 export function prune({ hits, buckets }: Track, now: number): void {
   let stale = 0;
   while (stale < hits.length && (hits[stale] as [number, number])[0] <= now - WINDOW_S) stale++;
-  if (stale > 0) hits.splice(0, stale);
+  drop(hits, stale);
   const first = firstBucket(now);
   let old = 0;
   while (old < buckets.length && (buckets[old] as Bucket).id < first) old++;
-  if (old > 0) buckets.splice(0, old);
+  drop(buckets, old);
+}
+
+/** Drops the first `n` of a list. */
+function drop<T>(list: T[], n: number): void {
+  if (n === list.length) list.length = 0;
+  else if (n > 0) list.splice(0, n);
 }
 
 /**

@@ -40,6 +40,7 @@ async function backtest(options: BacktestOptions, reader: Reader): Promise<void>
   for (const dir of dirs) models.push(await loadFitting(dir, names.length - 1));
   const source = newSource();
   const rows = options.out === undefined ? undefined : new Rows(options.out, names);
+  await reader.ready;
   const started = performance.now();
   const onProgress = progress(started);
   const { runs, comparison } = await run({ reader, models, config, source, rows, onProgress });

@@ -3,7 +3,7 @@
  * no pins, and no change of model meanwhile, so the parts about those are not here.
  */
 import { MOST } from '../scorer/lease.ts';
-import type { Added } from '../scorer/observations.ts';
+import type { Step } from '../scorer/window.ts';
 import { newKept, type Kept, type Said } from './backtest_scorer.ts';
 
 export const HOLDS = 0;
@@ -41,11 +41,15 @@ export interface Client {
   cut: boolean;
   /** What is not reported yet: pairs of second and hits, and the rest. */
   newHits: [number, number][];
-  newAdded: Added[];
+  newAdded: Step[];
   /** Since when, ms; -1 if all is reported. */
   dirtyAt: number;
+  /** When it was reported without anybody waiting for the verdict, which is not found out yet, ms; -1: it is. */
+  toldAt: number;
 }
 
+/** Not to be added to: lists begin with what is first in them, and take a tenth of what they take if they grow. */
+const NOTHING: never[] = [];
 /** What every lease has at least. */
 const LEAST: Readonly<Taken> = { hits: 0, errors: 1, signs: 1 };
 
@@ -65,16 +69,31 @@ export const newClient = (key: string): Client => ({
   exact: { hits: true, errors: true, signs: true },
   harmless: -1,
   cut: false,
-  newHits: [],
-  newAdded: [],
+  newHits: NOTHING,
+  newAdded: NOTHING,
   dirtyAt: -1,
+  toldAt: -1,
 });
 
 export function countHit(c: Client, second: number): void {
   c.hits += 1;
   const last = c.newHits[c.newHits.length - 1];
-  if (last?.[0] === second) last[1] += 1;
+  if (last === undefined) c.newHits = [[second, 1]];
+  else if (last[0] === second) last[1] += 1;
   else c.newHits.push([second, 1]);
+}
+
+export function countAdded(c: Client, step: Step): void {
+  if (step.counts.length + step.bits.length === 0) return;
+  if (c.newAdded.length === 0) c.newAdded = [step];
+  else c.newAdded.push(step);
+}
+
+/** The scorer has all of it. */
+export function told(c: Client): void {
+  c.newHits = NOTHING;
+  c.newAdded = NOTHING;
+  c.toldAt = -1;
 }
 
 export const DIMENSIONS = ['hits', 'errors', 'signs'] as const;
@@ -111,9 +130,13 @@ export function grant(c: Client, { tier, score, held, ttl_ms }: Said, now: numbe
   c.held = held;
   c.verdictAt = now;
   c.untilMs = now + ttl_ms;
-  c.taken = { hits: c.hits, errors: c.errors, signs: c.signs };
-  c.lease = { ...LEAST };
-  c.exact = { hits: false, errors: false, signs: false };
+  c.taken.hits = c.hits;
+  c.taken.errors = c.errors;
+  c.taken.signs = c.signs;
+  c.lease.hits = LEAST.hits;
+  c.lease.errors = LEAST.errors;
+  c.lease.signs = LEAST.signs;
+  c.exact.hits = c.exact.errors = c.exact.signs = false;
   c.harmless = -1;
   c.cut = false;
 }

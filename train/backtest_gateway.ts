@@ -5,9 +5,9 @@
  */
 import type { Judging } from '../scorer/judge.ts';
 import { MOST } from '../scorer/lease.ts';
-import { withBytes } from '../scorer/observations.ts';
-import type { Moment } from '../scorer/store/store.ts';
+import { withBytes, type Look } from '../scorer/observations.ts';
 import type { Lines } from '../scorer/tier.ts';
+import { stepOf, type Step } from '../scorer/window.ts';
 import * as client from './backtest_client.ts';
 import type { Client } from './backtest_client.ts';
 import { Queue } from './backtest_queue.ts';
@@ -40,6 +40,11 @@ export interface LeaseCounts {
   early: number;
   /** Reports that nobody waits for: what was not told within a second. */
   unreported: number;
+}
+
+/** Looks are few, the same for requests that are alike: each holds what it was found to be. */
+function stepFor(look: Look & { step?: Step }): Step {
+  return (look.step ??= stepOf(look.added));
 }
 
 export class BacktestGateway {
@@ -75,10 +80,11 @@ export class BacktestGateway {
     const { at, arrived } = arrival;
     this.#advance(at);
     const c = this.#clients.get(arrival.client) ?? this.#clients.add(client.newClient(arrival.client));
+    this.#catchUp(c);
     const second = Math.floor(at / 1000);
     client.countHit(c, second);
     this.#soil(c, at);
-    c.newAdded.push(arrived.added);
+    client.countAdded(c, stepFor(arrived));
     if (arrived.signs !== 0) this.#showSigns(c, arrived.signs);
     this.#know(c);
     const routed = this.#route(c, at);
@@ -98,25 +104,26 @@ export class BacktestGateway {
       const routed = settle(c, state === client.HOLDS ? 'leased' : 'stale');
       if (early) this.counts.early += 1;
       else if (state === client.ENDED) this.counts.ended += 1;
-      if (early || state === client.ENDED) this.#report([c], now);
+      if (early || state === client.ENDED) this.#report(c, now);
       return routed;
     }
     if (state === client.NONE) this.counts.firstSeen += 1;
     else this.counts.usedUp += 1;
-    this.#report([c], now);
+    this.#report(c, now);
     return settle(c, 'fresh');
   }
 
   /** An answer has ended: the log phase. */
   #end({ c, arrival: { status, bytes, answered, ends } }: { c: Client; arrival: Arrival }): void {
+    this.#catchUp(c);
     this.#soil(c, ends);
-    c.newAdded.push(withBytes(answered, bytes));
+    client.countAdded(c, this.#scorer.seesSums ? stepOf(withBytes(answered, bytes)) : stepFor(answered));
     if (status < 400 || status === CLIENT_WENT_AWAY) return;
     c.errors += 1;
     this.#know(c);
     if (client.state(c, c.hits, ends) !== client.USED_UP) return;
     this.counts.usedUp += 1;
-    this.#report([c], ends);
+    this.#report(c, ends);
   }
 
   #soil(c: Client, now: number): void {
@@ -129,46 +136,60 @@ export class BacktestGateway {
   /** Does what is due up to `now`: answers end, and the sender looks for what is unreported. */
   #advance(now: number): void {
     for (;;) {
-      while (this.#dirty.length > 0 && !this.#dirty.isOf((c, since) => c.dirtyAt === since))
-        this.#dirty.take();
+      this.#passOver();
       const patience = this.#dirtyCount > MANY ? UNREPORTED_MANY_MS : UNREPORTED_MS;
       const tick = Math.ceil((this.#dirty.next + patience) / TICK_MS) * TICK_MS;
       const end = this.#ends.next;
       if (Math.min(end, tick) > now || (end === Infinity && tick === Infinity)) return;
       if (end <= tick) this.#end(this.#ends.take());
-      else this.#report(this.#unreported(tick - patience), tick);
+      else this.#reportUnreported(tick - patience, tick);
     }
   }
 
-  #unreported(since: number): Client[] {
-    const batch: Client[] = [];
-    while (batch.length < BATCH && this.#dirty.next <= since) {
+  /** Takes those out of the queue that were reported since they became dirty. */
+  #passOver(): void {
+    const dirty = this.#dirty;
+    while (dirty.first !== undefined && dirty.first.dirtyAt !== dirty.next) dirty.take();
+  }
+
+  /** Reports what nobody waits for. The verdicts are found out when the clients are seen again: many never are. */
+  #reportUnreported(since: number, now: number): void {
+    let n = 0;
+    while (n < BATCH && this.#dirty.next <= since) {
       const at = this.#dirty.next;
       const c = this.#dirty.take();
-      if (c.dirtyAt === at && !batch.includes(c)) batch.push(c);
+      if (c.dirtyAt !== at) continue;
+      c.dirtyAt = -1;
+      c.toldAt = now;
+      n += 1;
     }
-    this.counts.unreported += batch.length;
-    return batch;
-  }
-
-  /** Reports clients and gives them their verdicts. */
-  #report(batch: readonly Client[], now: number): void {
+    this.#dirtyCount -= n;
+    this.counts.unreported += n;
+    this.counts.verdicts += n;
     this.counts.calls += 1;
-    this.counts.verdicts += batch.length;
-    const moment = { s: Math.floor(now / 1000), ms: Math.floor(now % 1000) };
-    for (const c of batch) this.#reportOne(c, now, moment);
   }
 
-  #reportOne(c: Client, now: number, moment: Moment): void {
+  /** Finds out the verdict of a client that was reported meanwhile. */
+  #catchUp(c: Client): void {
+    if (c.toldAt >= 0) this.#judge(c, c.toldAt);
+  }
+
+  /** Reports a client and gives it its verdict. */
+  #report(c: Client, now: number): void {
+    this.counts.calls += 1;
+    this.counts.verdicts += 1;
+    if (c.dirtyAt >= 0) this.#dirtyCount -= 1;
+    c.dirtyAt = -1;
+    this.#judge(c, now);
+  }
+
+  #judge(c: Client, now: number): void {
     const { holds } = this.#scorer.lines;
     const young = c.tier > 0 && now - c.verdictAt < 1000 * (holds[c.tier - 1] ?? 0);
     const leased = c.tier === 0 || young ? this.#left(c, now) : -1;
     const told = { hits: c.newHits, added: c.newAdded, tier: young ? c.tier : -1, leased };
-    if (c.dirtyAt >= 0) this.#dirtyCount -= 1;
-    c.newHits = [];
-    c.newAdded = [];
-    c.dirtyAt = -1;
-    const said = this.#scorer.report(c.kept, told, moment);
+    client.told(c);
+    const said = this.#scorer.report(c.kept, told, { s: Math.floor(now / 1000), ms: Math.floor(now % 1000) });
     if (said.ttl_ms > 0) client.grant(c, said, now);
     else client.renew(c, said, now);
   }

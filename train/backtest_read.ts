@@ -1,5 +1,5 @@
 /** Logs → requests in the order in which they arrived, as backtest_source.ts says, read by a thread of its own. */
-import { on } from 'node:events';
+import { on, once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Message, Order } from './backtest_reader.ts';
 import type { Arrival, Source } from './backtest_source.ts';
@@ -14,14 +14,17 @@ const YOUNG_MB = 64;
 /** Messages that may wait for the main thread, which is slower with some models. */
 const AHEAD = 16;
 
-/** The thread. It is ready when the models are, but reads only when it is asked. */
+/** The thread. It is made ready while the models are loaded, but reads only when it is asked. */
 export class Reader {
   readonly #worker: Worker;
+  /** Once its program is loaded. */
+  readonly ready: Promise<unknown>;
 
   constructor(files: readonly string[]) {
     const order: Order & { module: string } = { module: MODULE, files: [...files] };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
     this.#worker = new Worker(WORKER, { workerData: order, resourceLimits });
+    this.ready = once(this.#worker, 'message');
   }
 
   /**
@@ -29,8 +32,9 @@ export class Reader {
    * @throws LogError when a file cannot be read or none of its lines fits
    */
   async *arrivals(source: Source): AsyncGenerator<Arrival[]> {
+    await this.ready;
     const unpacker = new Unpacker();
-    const messages = on(this.#worker, 'message') as AsyncIterable<[Message]>;
+    const messages = on(this.#worker, 'message') as AsyncIterable<[Exclude<Message, { ready: true }>]>;
     for (let i = 0; i < AHEAD; i++) this.#worker.postMessage(null);
     for await (const [message] of messages) {
       if ('error' in message) {

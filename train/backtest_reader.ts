@@ -7,8 +7,9 @@ import { LogError } from './parse.ts';
 export interface Order {
   files: string[];
 }
-/** Arrivals; or the end, with what was counted; or what is wrong with a log. */
+/** First of all, that it can read; then arrivals; then the end, with what was counted, or what is wrong with a log. */
 export type Message =
+  | { ready: true }
   | { packed: Packed }
   | { source: Source }
   | { error: { code: LogError['code']; file: string; message: string } };
@@ -55,5 +56,6 @@ async function read({ files }: Order): Promise<Message> {
   return { source };
 }
 
+port.postMessage({ ready: true } satisfies Message);
 port.postMessage(await read(workerData as Order));
 port.close();

@@ -14,12 +14,11 @@ import {
   worseQuestions,
   type Below,
 } from '../scorer/lease.ts';
-import type { Added } from '../scorer/observations.ts';
 import type { Question } from '../scorer/search.ts';
 import { emptyRecord, type ClientRecord } from '../scorer/store/record.ts';
 import { keptFor } from '../scorer/store/standing.ts';
 import type { Moment, Standing } from '../scorer/store/store.ts';
-import { HITS, WIDTH, historyOf, sumsAt, type Sums } from '../scorer/sums.ts';
+import { HITS, historyOf } from '../scorer/sums.ts';
 import {
   decay,
   improvesIn,
@@ -31,9 +30,9 @@ import {
   tierOf,
   type Lines,
 } from '../scorer/tier.ts';
-import { addHits, addObserved, copyFrom, prune, type Track } from '../scorer/window.ts';
+import { addHits, addStep, copyFrom, prune, type Step, type Track } from '../scorer/window.ts';
 import type { Dimension } from './backtest_client.ts';
-import { Leases, Scores, type Lease, type Part } from './backtest_memo.ts';
+import { Scores, Windows, seesSums, type Lease, type Part, type Seen } from './backtest_windows.ts';
 
 /** What the scorer holds of a client. */
 export interface Kept {
@@ -43,10 +42,8 @@ export interface Kept {
   until: number;
   /** Lines, one bit each, of which the `since` is not found out: it stands at the second of the last report. */
   open: number;
-  /** The window of the verdict whose lease it has. */
-  leasedAt: Sums;
-  /** What is known of that lease; null: nobody has asked. */
-  lease: Lease | null;
+  /** The window of the verdict whose lease it has; null: it has had no verdict. */
+  leasedAt: Seen | null;
   /** Hits of its last lease of which all was known: the next one has about as many. */
   hits: number;
 }
@@ -55,8 +52,7 @@ export const newKept = (key: string): Kept => ({
   record: null,
   until: 0,
   open: 0,
-  leasedAt: new Float64Array(WIDTH),
-  lease: null,
+  leasedAt: null,
   hits: 0,
 });
 
@@ -64,7 +60,7 @@ export const newKept = (key: string): Kept => ({
 export interface Told {
   /** Pairs of second and hits, oldest first. */
   hits: readonly (readonly [number, number])[];
-  added: readonly Added[];
+  added: readonly Step[];
   /** Tier index that the gateway holds, -1 if it says none. */
   tier: number;
   /** Hits that are left of a lease that holds, -1 without one. */
@@ -88,14 +84,17 @@ const ENDLESS: Part = { n: MOST, exact: true };
 
 export class BacktestScorer {
   readonly lines: Lines;
+  /** Whether the model sees any of what is summed up, which differs from request to request. */
+  readonly seesSums: boolean;
   readonly #monotone: boolean;
   readonly #hitsOnly: boolean;
   readonly #scores: Scores;
-  readonly #leases = new Leases();
-  readonly #sums = new Float64Array(WIDTH);
+  readonly #windows: Windows;
 
   constructor(model: Judging, hysteresis: Omit<Lines, 'thresholds'>) {
     this.#scores = new Scores(model);
+    this.#windows = new Windows(this.#scores, model.thresholds.length + 1);
+    this.seesSums = seesSums(model.features);
     this.#monotone = model.monotone;
     this.#hitsOnly = hitsOnly(model.features);
     this.lines = { thresholds: model.thresholds, ...hysteresis };
@@ -105,18 +104,19 @@ export class BacktestScorer {
   report(kept: Kept, told: Told, now: Moment): Said {
     const before = this.#count(kept, told, now.s);
     const record = kept.record ?? emptyRecord(this.lines.thresholds.length);
-    const sums = sumsAt(record.track, now.s, this.#sums);
-    const score = this.#scores.of(sums);
+    const seen = this.#windows.at(record.track, now.s);
+    const { score } = seen;
+    const hits = seen.sums[HITS] as number;
     if (kept.open !== 0) this.#closeFallen(kept, record, before as Track, score, now.s);
     const lines = this.lines.thresholds.length;
     const standing = seenWith(score, standingOf(record, told.tier, lines, now.s), this.lines, now.s);
-    const tier = nextTier(score, standing, this.lines, now.s, sums[HITS] as number);
+    const tier = nextTier(score, standing, this.lines, now.s, hits);
     this.#hold(kept, record, standing, tier, score, now.s);
     const held = tier > tierOf(score, this.lines.thresholds);
-    const same = tier === Math.max(0, told.tier) && !held && this.#holdsOn(sums, tier, told.leased);
-    const ttl_ms = same ? 0 : this.#grant(kept, record, tier, sums, now);
+    const same = tier === Math.max(0, told.tier) && !held && this.#holdsOn(seen, tier, told.leased);
+    const ttl_ms = same ? 0 : this.#grant(kept, record, tier, seen, now);
     const rounded = Math.round(score * 1e6) / 1e6;
-    return { score: rounded, tier, requests_60s: sums[HITS] as number, held, ttl_ms };
+    return { score: rounded, tier, requests_60s: hits, held, ttl_ms };
   }
 
   /** @returns the track as it was at the last report, where that is needed */
@@ -129,7 +129,7 @@ export class BacktestScorer {
     const second = hits[hits.length - 1]?.[0] ?? now;
     const before = kept.open === 0 ? null : copyFrom(into.track, hits[0]?.[0] ?? now);
     for (const [at, n] of hits) addHits(into.track, at, n);
-    for (const one of added) addObserved(into.track, second, one);
+    for (const one of added) addStep(into.track, second, one);
     prune(into.track, now);
     return before;
   }
@@ -176,9 +176,8 @@ export class BacktestScorer {
   }
 
   /** @returns for how long the lease holds, ms; how much it is about is found out when somebody asks */
-  #grant(kept: Kept, record: ClientRecord, tier: number, sums: Sums, now: Moment): number {
-    kept.leasedAt.set(sums);
-    kept.lease = null;
+  #grant(kept: Kept, record: ClientRecord, tier: number, seen: Seen, now: Moment): number {
+    kept.leasedAt = seen;
     if (tier === 0) return TTL_MS;
     const ttl_ms = clampTtl(improvesIn(record, this.lines, now));
     if (ttl_ms === TTL_MS || kept.open === 0) return ttl_ms;
@@ -187,27 +186,27 @@ export class BacktestScorer {
   }
 
   /** Whether the hits that are left of a lease still do not reach the line. */
-  #holdsOn(sums: Sums, tier: number, left: number): boolean {
-    const line = this.lines.thresholds[tier];
-    if (left < 0 || line === undefined) return left >= 0;
-    const question = hitsQuestion({ sums, line, ttl_ms: 1 }, this.#scores.features);
-    return this.#scores.at(question, left) < line;
+  #holdsOn(seen: Seen, tier: number, left: number): boolean {
+    if (left < 0 || this.lines.thresholds[tier] === undefined) return left >= 0;
+    const lease = seen.leases[tier] as Lease;
+    if (this.#monotone && (lease.hits.exact || left <= lease.hits.n)) return left <= lease.hits.n;
+    const question = hitsQuestion(this.#below(seen, tier), this.#scores.features);
+    const holds = this.#scores.at(question, left) < question.line;
+    if (holds && this.#monotone) lease.hits = { n: left, exact: false };
+    return holds;
   }
 
-  #lease(kept: Kept, tier: number): Lease {
-    return (kept.lease ??= this.#leases.of(kept.leasedAt, tier));
-  }
-
-  #below({ leasedAt }: Kept, tier: number): Below {
-    return { sums: leasedAt, line: this.lines.thresholds[tier] as number, ttl_ms: 1 };
+  #below({ sums }: Seen, tier: number): Below {
+    return { sums, line: this.lines.thresholds[tier] as number, ttl_ms: 1 };
   }
 
   /** The harmless signs of the lease that judge() would have granted. */
   harmless(kept: Kept, tier: number): number {
     if (!this.#monotone) return 0;
     if (this.#hitsOnly || this.lines.thresholds[tier] === undefined) return ALL_SIGNS;
-    const lease = this.#lease(kept, tier);
-    if (lease.harmless < 0) lease.harmless = this.#scores.harmless(this.#below(kept, tier));
+    const seen = kept.leasedAt as Seen;
+    const lease = seen.leases[tier] as Lease;
+    if (lease.harmless < 0) lease.harmless = this.#scores.harmless(this.#below(seen, tier));
     return lease.harmless;
   }
 
@@ -219,10 +218,11 @@ export class BacktestScorer {
   lease(kept: Kept, tier: number, what: Dimension, need: number, harmless: number): Part {
     if (!this.#monotone) return ONE;
     if (this.lines.thresholds[tier] === undefined) return ENDLESS;
-    const lease = this.#lease(kept, tier);
+    const seen = kept.leasedAt as Seen;
+    const lease = seen.leases[tier] as Lease;
     const known = lease[what];
     if (known.exact || known.n > need) return known;
-    const question = this.#question(this.#below(kept, tier), what, harmless);
+    const question = this.#question(this.#below(seen, tier), what, harmless);
     if (what === 'hits') question.hint = kept.hits;
     const part = (lease[what] = this.#part(question, what, need));
     if (what === 'hits' && part.exact) kept.hits = part.n;
@@ -233,7 +233,8 @@ export class BacktestScorer {
     const step = STEPS.find((n) => n >= need) as number;
     const holds = this.#scores.at(question, step) < question.line;
     if (holds && step < MOST) return { n: step, exact: false };
-    const n = holds ? MOST : this.#scores.last({ ...question, to: step });
+    question.to = step;
+    const n = holds ? MOST : this.#scores.last(question);
     return { n: what === 'hits' ? n : Math.min(MOST, n + 1), exact: true };
   }
 

@@ -51,13 +51,13 @@ export function keptFor(
   now: number,
 ): number {
   let seconds = WINDOW_S + 2 * BUCKET_S;
-  holds.forEach((hold, i) => {
+  for (let i = 0; i < holds.length; i++) {
     // Who is seen again when the hold is over returns then, and not a second time soon after.
-    const whole = i < tier ? hold + repeat : hold;
+    const whole = (holds[i] as number) + (i < tier ? repeat : 0);
     if (i < tier) seconds = Math.max(seconds, whole);
     const from = since[i] ?? 0;
     if (from > 0) seconds = Math.max(seconds, from + whole - now);
-  });
+  }
   if (returned > 0) seconds = Math.max(seconds, returned + repeat - now);
   return Math.ceil(seconds);
 }

@@ -7,7 +7,7 @@ import { observeEnd, observeNext, type Added } from '../../scorer/observations.t
 import { toReported } from '../../scorer/reported.ts';
 import type { ReportClient } from '../../scorer/schemas.ts';
 import { split } from '../../scorer/store/record.ts';
-import { addObserved, emptyTrack, windowAt } from '../../scorer/window.ts';
+import { addObserved, emptyTrack, stepOf, windowAt } from '../../scorer/window.ts';
 import { DIMENSIONS } from '../../train/backtest_client.ts';
 import { newKept, type BacktestScorer, type Kept, type Told } from '../../train/backtest_scorer.ts';
 import type { LogRow } from '../../train/line.ts';
@@ -122,7 +122,7 @@ export function follow(
       const hits = (reported.hits ?? []).map(([age, n]): [number, number] => [second - age, n]);
       const told = {
         hits,
-        added,
+        added: added.map(stepOf),
         tier: tiers.indexOf(reported.tier ?? ''),
         leased: reported.leased ?? -1,
       };

@@ -88,6 +88,27 @@ test('a scanner is moved by its errors at once, though it has hits left', async 
   assert.ok(counts.usedUp >= 1);
 });
 
+test('bytes count where the model sees them', async () => {
+  /** 0.5 at 1,000 bytes a minute. */
+  const score = (rows: Float64Array, n: number): Float64Array =>
+    Float64Array.from({ length: n }, (_, i) => (rows[i] as number) / (1000 + (rows[i] as number)));
+  const model: Judging = { features: ['bytes'], thresholds: [0.5, 0.9], monotone: true, score };
+  const [, routed] = await routes(model, every(1, 12));
+  assert.equal(tiersOf(routed).indexOf(1), 10); // ten answers of 100 bytes are known when the eleventh request comes
+});
+
+test('what nobody waits for is known when the client is seen again', async () => {
+  const [{ counts }, routed] = await routes(fakeModel({ middle: 100 }), [{ at: 0 }, { at: 0.1 }, { at: 5 }]);
+  assert.equal(counts.firstSeen, 1);
+  assert.equal(counts.unreported, 2); // the second request with both answers; the third's with its answer
+  assert.equal(counts.verdicts, 3);
+  const scores = fakeModel({ middle: 100 }).score(Float64Array.of(1, 2), 2) as Float64Array;
+  assert.deepEqual(
+    routed.map((one) => one.score.toFixed(5)),
+    [0, 0, 1].map((i) => (scores[i] as number).toFixed(5)),
+  );
+});
+
 test('a sign that the model hardly minds does not end the lease, one that could cross a line does', async () => {
   /** 0.5 at `middle` requests with an odd method, and with `middle` of anything at all. */
   const minding = (middle: number): Judging => ({

@@ -9,7 +9,7 @@ import { emptyRecord, type ClientRecord } from '../../scorer/store/record.ts';
 import { keptFor } from '../../scorer/store/standing.ts';
 import { historyOf } from '../../scorer/sums.ts';
 import type { Lines } from '../../scorer/tier.ts';
-import { addHits, addObserved, prune } from '../../scorer/window.ts';
+import { addHits, addStep, prune, stepOf } from '../../scorer/window.ts';
 import { DIMENSIONS } from '../../train/backtest_client.ts';
 import { BacktestScorer, newKept, type Told } from '../../train/backtest_scorer.ts';
 
@@ -55,7 +55,7 @@ class Eager {
     if (hits.length + added.length > 0) {
       const { track } = (this.record ??= emptyRecord(2));
       for (const [second, n] of hits) addHits(track, second, n);
-      for (const one of added) addObserved(track, hits.at(-1)?.[0] ?? now.s, one);
+      for (const one of added) addStep(track, hits.at(-1)?.[0] ?? now.s, one);
       prune(track, now.s);
     }
     const record = this.record && { ...this.record, ...historyOf(this.record.track) };
@@ -98,7 +98,7 @@ for (const [holds, repeat, clean] of [
         const n = hits.reduce((sum, [, more]) => sum + more, 0);
         const answers = below(waiting + n + 1);
         waiting += n - answers;
-        const added = requests(n, answers, rude);
+        const added = requests(n, answers, rude).map(stepOf);
         const told: Told = { hits, added, tier: below(6) === 0 ? -1 : tier, leased: below(30) - 10 };
         const now = { s, ms: below(1000) };
         const verdict = await eager.report(told, hysteresis, now);

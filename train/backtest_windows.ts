@@ -1,0 +1,130 @@
+/**
+ * What was found out about a window, remembered: windows repeat themselves (a client's first request, a monitor's
+ * hundredth). Where the model sees no bytes, nine in ten verdicts are about one that was seen before.
+ */
+import type { Judging } from '../scorer/judge.ts';
+import { setsQuestion, signOrder, signRows, signSets, type Below } from '../scorer/lease.ts';
+import { FEATURES, featuresOf } from '../scorer/features.ts';
+import { OBSERVATIONS, SIGNS } from '../scorer/observations.ts';
+import { between, type Question } from '../scorer/search.ts';
+import { WIDTH, place, sumsAt, type Sums } from '../scorer/sums.ts';
+import type { Track } from '../scorer/window.ts';
+
+const SUMMED = OBSERVATIONS.filter(({ kind }) => kind === 'sum').map(({ name }) => place(name));
+/** Whether a model sees any of what is summed up: it differs from request to request, and no two windows are alike. */
+export const seesSums = (names: readonly string[]): boolean =>
+  names.some((name) => SUMMED.includes(FEATURES[name]?.of ?? -1));
+
+/** The scores of a model that answers at once. */
+export class Scores {
+  readonly features: readonly string[];
+  readonly #score: Judging['score'];
+  readonly #row: Float64Array;
+  readonly #signs: readonly number[];
+
+  constructor({ features, score }: Judging) {
+    this.features = features;
+    this.#score = score;
+    this.#row = new Float64Array(features.length);
+    this.#signs = signOrder(this.#compute(signRows(features), SIGNS.length));
+  }
+
+  /** The score of what is in a window. */
+  of(sums: Sums): number {
+    featuresOf(sums, this.features, this.#row, 0);
+    return this.#compute(this.#row, 1)[0] as number;
+  }
+
+  /** The score that a question is about, at x. */
+  at(question: Question, x: number): number {
+    question.fill(x, this.#row, 0);
+    return this.#compute(this.#row, 1)[0] as number;
+  }
+
+  /** What search() finds for one question. */
+  last(question: Question): number {
+    let [low, high] = [question.from, question.to];
+    while (high - low > 1) {
+      const middle = between(question, low, high);
+      if (this.at(question, middle) < question.line === question.below) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The signs that do not end the lease of a client. */
+  harmless(below: Below): number {
+    const sets = signSets(below.sums, this.#signs);
+    return sets[this.last(setsQuestion(below, this.features, sets))] as number;
+  }
+
+  #compute(rows: Float64Array, n: number): Float64Array {
+    const scores = this.#score(rows, n);
+    if (scores instanceof Promise) throw new Error('a backtest needs a model that answers at once');
+    return scores;
+  }
+}
+
+/** As much as is known of a part of a lease. */
+export interface Part {
+  n: number;
+  exact: boolean;
+}
+export interface Lease {
+  /** -1: not known. */
+  harmless: number;
+  hits: Part;
+  errors: Part;
+  signs: Part;
+}
+const UNKNOWN: Part = { n: 0, exact: false };
+const newLease = (): Lease => ({ harmless: -1, hits: UNKNOWN, errors: UNKNOWN, signs: UNKNOWN });
+
+/** What is in a window, and what was found out about that: the same object for equal windows, as long as one is remembered. */
+export interface Seen {
+  readonly sums: Sums;
+  readonly score: number;
+  /** By tier. */
+  readonly leases: readonly Lease[];
+}
+
+const PLACES = 1 << 16;
+
+/** One place for a window, by its hash; whatever comes later takes it over, so the memory is bounded. */
+export class Windows {
+  readonly #scores: Scores;
+  readonly #tiers: number;
+  readonly #known = new Array<Seen | undefined>(PLACES).fill(undefined);
+  readonly #sums = new Float64Array(WIDTH);
+
+  /** @param tiers how many there are */
+  constructor(scores: Scores, tiers: number) {
+    this.#scores = scores;
+    this.#tiers = tiers;
+  }
+
+  at(track: Track, now: number): Seen {
+    const sums = sumsAt(track, now, this.#sums);
+    const place = hash(sums) & (PLACES - 1);
+    const known = this.#known[place];
+    if (known !== undefined && equal(known.sums, sums)) return known;
+    const leases = Array.from({ length: this.#tiers }, newLease);
+    return (this.#known[place] = { sums: sums.slice(), score: this.#scores.of(sums), leases });
+  }
+}
+
+/** The sums are whole numbers, or estimates that are more than 1 apart: what is behind the point tells nothing more. */
+function hash(sums: Sums): number {
+  let hash = 0;
+  for (let i = 0; i < WIDTH; i++) {
+    hash = Math.imul(hash ^ (sums[i] as number), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  return hash;
+}
+
+function equal(one: Sums, other: Sums): boolean {
+  let i = 0;
+  while (i < WIDTH && one[i] === other[i]) i++;
+  return i === WIDTH;
+}
