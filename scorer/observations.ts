@@ -77,9 +77,11 @@ function targetShape(target: string): TargetShape {
   return found;
 }
 
-/** What a request looks like. @param hasty as isHasty() says; one that is looked at alone is not */
-export function shapeOf({ method, target, referer, userAgent }: Request, hasty = false): Seen {
-  const { path, bit, ending, dot, odd, code } = targetShape(target);
+/** What a request that is looked at alone looks like. */
+export const shapeOf = (request: Request): Seen => seenAs(request, targetShape(request.target), false);
+
+function seenAs({ method, referer, userAgent }: Request, target: TargetShape, hasty: boolean): Seen {
+  const { path, bit, ending, dot, odd, code } = target;
   const agent = looks.agent(userAgent);
   return { method, path, bit, ending, dot, odd, code, direct: blank(referer), hasty, agent, userAgent };
 }
@@ -191,10 +193,10 @@ export function looksOf(request: Request, status: number, pages: Pages, time: nu
 
 /** What a request looks like behind what its client asked for before, which it is added to. */
 function inTurn(request: Request, pages: Pages, time: number): Seen {
-  const { path, ending } = targetShape(request.target);
+  const target = targetShape(request.target);
   const agent = blank(request.userAgent) ? '' : (request.userAgent as string);
-  const page = ending === 'asset' ? '' : `${path} ${agent}`;
-  return shapeOf(request, isHasty(pages, request.method, page, time));
+  const page = target.ending === 'asset' ? '' : `${target.path} ${agent}`;
+  return seenAs(request, target, isHasty(pages, request.method, page, time));
 }
 
 /** What is added, with the bytes that were sent. */
