@@ -33,20 +33,19 @@ export function cacheZone(config: Config, place: Place): string {
 proxy_cache_path ${quoted(join(place.run, 'cache'))} levels=1:2 keys_zone=cache:16m use_temp_path=off
   max_size=${memoryBytes(config.cache.size)} inactive=1d;
 lua_shared_dict cache_skips 1m;
-# Lua writes both: the age of an answer from the cache (lua/scoregate/cache.lua), and whether answers for a target are not
-# kept; where 1 is the default, it is asked for that (lua/scoregate/skips.lua).
+# The age of an answer from the cache: Lua adds the time since its date (lua/scoregate/cache.lua).
 map "" $cache_age {
-  default "";
+  default $upstream_http_age;
 }
+map "" $cache_date {
+  default $upstream_http_date;
+}
+# Whether answers for a target are not kept: where 1 is the default, Lua is asked for that (lua/scoregate/skips.lua).
 map "" $cache_skip {
   default ${asksFirst(config) ? 1 : 0};
 }
-# Named in a map, they have indexes, those of one text one after the other, by which Lua finds them
-# (lua/scoregate/variable.lua); the maps themselves are never asked.
-map "$cache_age$upstream_http_date$upstream_http_age" $cache_dates_have_indexes {
-  default "";
-}
-map $request_method $method_has_index {
+# What is named in a map has an index, by which Lua finds it; the map itself is never asked.
+map "$cache_date$request_method" $cache_variables_have_indexes {
   default "";
 }
 map $http_cookie $cache_cookie {
