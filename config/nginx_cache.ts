@@ -4,7 +4,6 @@
  */
 import { join } from 'node:path';
 import { memoryBytes } from './formats.ts';
-import { asksFirst } from './nginx_lua.ts';
 import { quoted, type Place } from './nginx_place.ts';
 import { servingTier } from './nginx_verdict.ts';
 import type { Config } from './schema.ts';
@@ -40,9 +39,9 @@ map "" $cache_age {
 map "" $cache_date {
   default $upstream_http_date;
 }
-# Whether answers for a target are not kept: where 1 is the default, Lua is asked for that (lua/scoregate/skips.lua).
+# 1 for a target whose answers are not kept: Lua says so (lua/scoregate/skips.lua).
 map "" $cache_skip {
-  default ${asksFirst(config) ? 1 : 0};
+  default "";
 }
 # What is named in a map has an index, by which Lua finds it; the map itself is never asked.
 map "$cache_date$request_method" $cache_variables_have_indexes {

@@ -1,6 +1,5 @@
 -- What nginx's cache does not do by itself, in the locations that have one (config/nginx_cache.ts): the age of an
--- answer, too old ones that may not be given, and whose answers are not kept (skips.lua). All of it is in the header
--- filter, which an answer from the cache meets once.
+-- answer, too old ones that may not be given, and whose answers are not kept (skips.lua).
 
 local ffi = require "ffi"
 local skips = require "scoregate.skips"
@@ -103,10 +102,16 @@ function M.head(refused, who)
     end
 end
 
---- The access phase: see skips.lua.
-M.look = skips.look
+--- $cache_skip: a target whose answers are not kept is asked for without waiting (skips.lua).
+function M.skip(who)
+    return skips.known(who) and "1" or nil
+end
 
---- When a worker starts, where nginx asks for $cache_skip.
-M.watch = skips.watch
+--- The same where there is an access phase: one call of Lua less.
+function M.look(who)
+    if skips.known(who) then
+        var.cache_skip = "1"
+    end
+end
 
 return M
