@@ -43,6 +43,10 @@ export function plainConf(rendered: string, tier = 'slow'): string {
   return routed;
 }
 
+/** The same as people write it, who keep no files of the cache open: its documentation does not say so. */
+export const usualConf = (rendered: string, tier: string): string =>
+  plainConf(rendered, tier).replace(/^ *open_file_cache .*\n/m, '');
+
 /** The least that a proxy can be, to compare with: no realip, no maps, nginx's own log format. */
 export function minimalConf(folder: string, port: number, backend: number): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
