@@ -16,7 +16,7 @@ import type { Measured } from './measured.ts';
 import { gatewayMetrics, shares } from './metrics.ts';
 import type { Options } from './options.ts';
 import { startHaproxy, startPlain, startScoregate, type Peer } from './peers.ts';
-import { plainConf } from './plain.ts';
+import { plainConf, usualConf } from './plain.ts';
 import { plainSite, pooledSite, TIER } from './site.ts';
 import { PORTS, tlsPort, type Stand } from './stand.ts';
 import { row, times, type Row } from './table.ts';
@@ -42,6 +42,7 @@ interface Case {
 }
 
 const OFF = 'Scoregate, mode off';
+const OPEN_FILES = 'nginx with open_file_cache';
 
 /** The same settings twice: clients are counted and scored, or are not. `of` gives those of a port. */
 const both = (of: (port: number) => Overrides): Case['scoregate'] => ({
@@ -107,9 +108,14 @@ const hasVerdicts = ({ config }: Peer): boolean => config !== undefined && score
 /** Starts the proxies of a case, Scoregate with its clients known, and sees to it that they do what is asked. */
 async function start(stand: Stand, one: Case): Promise<Peer[]> {
   const peers = [
-    await startPlain(stand, { overrides: one.nginx, change: (rendered) => plainConf(rendered, TIER) }),
+    await startPlain(stand, { overrides: one.nginx, change: (rendered) => usualConf(rendered, TIER) }),
     await startHaproxy(stand, haproxyBalancer(PORTS.haproxy, one.haproxy)),
   ];
+  if (one.haproxy.cache_s !== undefined) {
+    const change = (rendered: string): string => plainConf(rendered, TIER);
+    const setup = { name: OPEN_FILES, port: PORTS.spare, overrides: one.nginx, change };
+    peers.push(await startPlain(stand, setup));
+  }
   for (const [name, [overrides, port]] of Object.entries(one.scoregate)) {
     const peer = await startScoregate(stand, { name, port, overrides });
     if (hasVerdicts(peer)) await makeKnown(peer, CLIENTS);
@@ -144,15 +150,20 @@ async function compare(stand: Stand, one: Case, options: Options): Promise<Found
   return { name: one.name, turns, origins };
 }
 
+/** Scoregate against nginx as people write it, and where there is one against nginx that keeps the cache's files open. */
 const rowsOf = ({ name, turns }: Found): Row[] =>
   [...turns.keys()]
     .filter((who) => who.startsWith('Scoregate'))
-    .map((who) => {
-      const value = ratio(turns, who, 'nginx', rate);
-      const haproxy = `HAProxy ${times(ratio(turns, 'HAProxy', 'nginx', rate))}, ${cpuRatio(turns, 'HAProxy', 'nginx')}`;
-      const more = `${cpuRatio(turns, who, 'nginx')}; ${haproxy}`;
-      return row(`${name}, ${who}, against nginx`, value, times, { least: LIMITS }, more);
-    });
+    .flatMap((who) =>
+      ['nginx', OPEN_FILES]
+        .filter((nginx) => turns.has(nginx))
+        .map((nginx) => {
+          const value = ratio(turns, who, nginx, rate);
+          const haproxy = `HAProxy ${times(ratio(turns, 'HAProxy', nginx, rate))}, ${cpuRatio(turns, 'HAProxy', nginx)}`;
+          const more = `${cpuRatio(turns, who, nginx)}; ${haproxy}`;
+          return row(`${name}, ${who}, against ${nginx}`, value, times, { least: LIMITS }, more);
+        }),
+    );
 
 const notesOf = ({ name, turns, origins }: Found): string[] => [
   `  ${name}:`,

@@ -56,12 +56,12 @@ export interface Setup {
 /** Plain nginx: `change` makes it of Scoregate's rendering. */
 export async function startPlain(
   stand: Stand,
-  { port = PORTS.nginx, overrides = {}, change = plainConf }: Setup = {},
+  { name = 'nginx', port = PORTS.nginx, overrides = {}, change = plainConf }: Setup = {},
 ): Promise<Peer> {
-  const folder = stand.subfolder('nginx');
+  const folder = stand.subfolder(name.replaceAll(/\W+/g, '-'));
   const config = stand.config(folder, port, overrides);
-  const part = await stand.gateway('plain nginx', config, folder, { change, lua: false });
-  return peer('nginx', port, part.process?.pid, config.logs.access);
+  const part = await stand.gateway(`plain ${name}`, config, folder, { change, lua: false });
+  return peer(name, port, part.process?.pid, config.logs.access);
 }
 
 /** HAProxy, with the text of its configuration. */

@@ -11,7 +11,7 @@ const VERDICT = /^ *set \$\w+ .*;\n|^ *map \$(?:score|wait_ms) [^}]*\}\n/gm;
 
 /** What only Lua knows of the cache: the age of an answer, and a target whose answers are not kept. */
 const CACHE =
-  /^ *map \S+ \$cache_(?:age|skip|dates_have_indexes) [^}]*\}\n|^ *if \(\$cache_skip\) [^}]*\}\n|^ *(?:add|proxy_hide)_header Age.*\n/gm;
+  /^ *map \S+ \$cache_(?:age|date|skip|variables_have_indexes) [^}]*\}\n|^ *(?:add|proxy_hide)_header Age.*\n/gm;
 
 /** What the log says in the fields that only a verdict could fill, so that a line is as long. */
 const CONSTANTS: Record<string, string> = {
@@ -35,13 +35,17 @@ export function plainConf(rendered: string, tier = 'slow'): string {
     }),
   );
   const routed = logged.replaceAll(/\$tier\b/g, tier);
-  if (/_by_lua|\blua_|\$(?:score|wait_ms|cache_age|cache_skip)\b/.test(routed.replace(/^ *#.*$/gm, ''))) {
+  if (/_by_lua|\blua_|\$(?:score|wait_ms|cache_(?:age|date|skip))\b/.test(routed.replace(/^ *#.*$/gm, ''))) {
     throw new Error(
       'bench/plain.ts: the rendering of nginx.conf has something of a verdict that is not known here',
     );
   }
   return routed;
 }
+
+/** The same as people write it, who keep no files of the cache open: its documentation does not say so. */
+export const usualConf = (rendered: string, tier: string): string =>
+  plainConf(rendered, tier).replace(/^ *open_file_cache .*\n/m, '');
 
 /** The least that a proxy can be, to compare with: no realip, no maps, nginx's own log format. */
 export function minimalConf(folder: string, port: number, backend: number): string {

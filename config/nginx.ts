@@ -11,7 +11,7 @@ import { backendMaps, checkTrust } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
 import { compression } from './nginx_compression.ts';
 import { errorLog, logFormat, logs, logsDetails } from './nginx_log.ts';
-import { asksFirst, pathModule } from './nginx_lua.ts';
+import { pathModule } from './nginx_lua.ts';
 import { indent, quoted, type Place } from './nginx_place.ts';
 import { upstream } from './nginx_pool.ts';
 import { forwarded, realip, scoreHeader } from './nginx_proxy.ts';
@@ -108,5 +108,5 @@ lua_socket_log_errors off;
 # 200,000 clients, when limits are changed while the scorer is down. Of one size always: nginx would begin a new one.
 lua_shared_dict scoregate 32m;
 init_by_lua_block { ${path}.init()${more.join('')} }
-init_worker_by_lua_block { ${path}.init_worker()${asksFirst(config) ? ' require("scoregate.cache").watch()' : ''} }`;
+init_worker_by_lua_block { ${path}.init_worker() }`;
 }

@@ -1,6 +1,6 @@
 /** Which Lua functions run in which phase of a request. A function is called only where the configuration needs it. */
 import { scores } from './mode.ts';
-import { caches, type CacheVariables } from './nginx_cache.ts';
+import type { CacheVariables } from './nginx_cache.ts';
 import { logsDetails } from './nginx_log.ts';
 import { anyLive } from './pool.ts';
 import type { Config } from './schema.ts';
@@ -21,12 +21,6 @@ function accessCalls(config: Config, look: readonly string[]): string[] {
   return [...path, ...look, ...(readsBodies(config) ? [call('details', 'read()')] : [])];
 }
 
-/**
- * Whether nginx itself asks if the cache remembers something, since a request has nothing else to do in the access phase:
- * that would cost it more than all else that is done for an answer from the cache.
- */
-export const asksFirst = (config: Config): boolean => caches(config) && accessCalls(config, []).length === 0;
-
 /** The directives for the requests that are counted; `cache` where answers may come from one. */
 export function countedPhases(config: Config, cache: CacheVariables | null): string[] {
   const details = logsDetails(config);
@@ -42,11 +36,13 @@ export function countedPhases(config: Config, cache: CacheVariables | null): str
 }
 
 function access(config: Config, cache: CacheVariables | null): string[] {
-  const look = cache ? [call('cache', `look("${cache.who}")`)] : [];
-  const asked = phase('access', accessCalls(config, look));
-  if (cache && asksFirst(config)) return ['if ($cache_skip) {', ...asked.map((line) => `  ${line}`), '}'];
+  if (!cache) return phase('access', accessCalls(config, []));
+  // A request that has nothing else to do in the access phase is not sent there: it would cost twice as much.
+  if (accessCalls(config, []).length === 0)
+    return [`set_by_lua_block $cache_skip { return ${call('cache', `skip("${cache.who}")`)} }`];
+  const asked = phase('access', accessCalls(config, [call('cache', `look("${cache.who}")`)]));
   // The queue lets pass what may come from the cache.
-  return cache && queues(config) ? ['set $cached 1;', ...asked] : asked;
+  return queues(config) ? ['set $cached 1;', ...asked] : asked;
 }
 
 /** The same for those that are only logged. */

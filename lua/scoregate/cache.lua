@@ -1,6 +1,5 @@
 -- What nginx's cache does not do by itself, in the locations that have one (config/nginx_cache.ts): the age of an
--- answer, too old ones that may not be given, and whose answers are not kept (skips.lua). All of it is in the header
--- filter, which an answer from the cache meets once.
+-- answer, too old ones that may not be given, and whose answers are not kept (skips.lua).
 
 local ffi = require "ffi"
 local skips = require "scoregate.skips"
@@ -16,8 +15,8 @@ local var, request, time, max = ngx.var, variable.request, ngx.time, math.max
 
 local cache_status = variable.reader("upstream_cache_status")
 local show_method, GET = variable.writer_of_kept("request_method"), variable.keep("GET")
-local show_age = variable.writer_of_kept("cache_age")
-local date, age = variable.followers("cache_age", "upstream_http_date", "upstream_http_age")
+-- The age that nginx will say: what the answer says itself, until it is written here.
+local age, date = variable.finder("cache_age"), variable.reader("cache_date")
 
 local HIT_SIZE = #"HIT" -- no other status is as long
 local FROM_CACHE = { STALE = true, UPDATING = true }
@@ -29,41 +28,30 @@ local M = {}
 local ages = {} -- as texts, those that are asked for again and again
 local NO_AGE = variable.keep("")
 
-local function write_age(r, seconds)
+local function write_age(value, seconds)
     if seconds >= KEPT_AGES then
         var.cache_age = ("%d"):format(seconds)
         return
     end
-    local kept = ages[seconds]
-    if not kept then
-        kept = variable.keep(("%d"):format(seconds))
-        ages[seconds] = kept
-    end
-    show_age(r, kept)
-end
-
--- What the answer says itself of its age.
-local function pass_age(r)
-    if variable.size(age(r)) > 0 then
-        var.cache_age = var.upstream_http_age
-    end
+    local kept = ages[seconds] or variable.keep(("%d"):format(seconds))
+    ages[seconds] = kept
+    variable.put(value, kept)
 end
 
 -- Of an answer from the cache: the seconds since it was given (RFC 9111, 4.2.3), and those before, which its own Age
 -- tells when it came from another cache.
 local function tell_age(r)
-    local given = date(r)
-    local size = variable.size(given)
-    local given_at = size > 0 and tonumber(C.ngx_parse_http_time(given.data, size)) or -1
+    local text, size = date(r)
+    local given_at = size > 0 and tonumber(C.ngx_parse_http_time(text, size)) or -1
     if given_at < 0 then
-        return pass_age(r)
+        return
     end
     local seconds, before = max(0, time() - given_at), age(r)
     size = variable.size(before)
     if size > 0 then
         seconds = seconds + max(0, tonumber(C.ngx_atoi(before.data, size)))
     end
-    write_age(r, seconds)
+    write_age(before, seconds)
 end
 
 -- An answer that says so may not be given when it is too old, whatever fails (RFC 9111, 4.2.4), unless it also says
@@ -103,22 +91,27 @@ function M.head(refused, who)
     end
     local status = size > 0 and ffi.string(found, size)
     if not FROM_CACHE[status] then
-        pass_age(r)
         if FROM_BACKEND[status] and not ngx.is_subrequest then
             skips.learn(r, status, refused, who)
         end
     elseif must_not_be_given(status) then
         withhold(r)
-        show_age(r, NO_AGE)
+        variable.put(age(r), NO_AGE)
     else
         tell_age(r)
     end
 end
 
---- The access phase: see skips.lua.
-M.look = skips.look
+--- $cache_skip: a target whose answers are not kept is asked for without waiting (skips.lua).
+function M.skip(who)
+    return skips.known(who) and "1" or nil
+end
 
---- When a worker starts, where nginx asks for $cache_skip.
-M.watch = skips.watch
+--- The same where there is an access phase: one call of Lua less.
+function M.look(who)
+    if skips.known(who) then
+        var.cache_skip = "1"
+    end
+end
 
 return M

@@ -44,14 +44,10 @@ local function index_of(r, name, hash)
     return tonumber(value - first)
 end
 
-local function named(name)
-    M.kept[#M.kept + 1] = name
-    return ffi.new("scoregate_name", #name, name), C.ngx_hash_key(name, #name)
-end
-
 --- A function of a request that gives one variable's value as nginx holds it (a scoregate_value), or nil.
 function M.finder(name)
-    local its_name, hash = named(name)
+    local its_name, hash = ffi.new("scoregate_name", #name, name), C.ngx_hash_key(name, #name)
+    M.kept[#M.kept + 1] = name
     local index
     return function(r)
         if not index then
@@ -62,35 +58,6 @@ function M.finder(name)
         end
         return C.ngx_http_get_flushed_variable(r, index)
     end
-end
-
---- Finders, like finder(), of variables whose names nginx does not look up but takes apart each time (upstream_http_…).
--- They have indexes all the same, if no names to find those by: where the configuration names them for the first time,
--- behind the variable `first` and in one text with it, theirs follow its own. Whether it is so the first value tells
--- that there is: nginx gives the same bytes by name and by index. Saves an answer from the cache 870 instructions.
-function M.followers(first, ...)
-    local first_name, first_hash = named(first)
-    local index_before -- NO_INDEX where it is not so
-    local function look(r, value, place)
-        local index = index_of(r, first_name, first_hash)
-        local same = index ~= NO_INDEX and C.ngx_http_get_flushed_variable(r, index + place).data == value.data
-        index_before = same and index or NO_INDEX
-    end
-    local finders = {}
-    for place, name in ipairs { ... } do
-        local its_name, hash = named(name)
-        finders[place] = function(r)
-            if index_before and index_before ~= NO_INDEX then
-                return C.ngx_http_get_flushed_variable(r, index_before + place)
-            end
-            local value = C.ngx_http_get_variable(r, its_name, hash)
-            if not index_before and M.size(value) > 0 then
-                look(r, value, place)
-            end
-            return value
-        end
-    end
-    return unpack(finders)
 end
 
 --- The length of a value; 0 when the variable is not set.

@@ -6,7 +6,7 @@ import { nginxConf } from '../../config/nginx.ts';
 import { parseConfig } from '../../config/read.ts';
 import { haproxyBalancer, haproxyConf } from '../../bench/haproxy.ts';
 import { parseLoad } from '../../bench/h2load.ts';
-import { plainConf } from '../../bench/plain.ts';
+import { plainConf, usualConf } from '../../bench/plain.ts';
 import { PORTS } from '../../bench/stand.ts';
 
 const place = {
@@ -44,7 +44,18 @@ test('plain nginx has the upstream, the log and the cache of Scoregate, and no L
   assert.match(text, /proxy_cache_key "site /);
   assert.match(text, /proxy_cache_valid 200 .* 600s;/);
   assert.match(text, /"tier":"site","score":0\.991,"origin":"leased"/);
-  assert.doesNotMatch(text.replaceAll(/^ *#.*$/gm, ''), /lua|\$tier|\$score|\$cache_skip|\$cache_age/);
+  assert.doesNotMatch(
+    text.replaceAll(/^ *#.*$/gm, ''),
+    /lua|\$tier|\$score|\$cache_skip|\$cache_(?:age|date)/,
+  );
+});
+
+test("plain nginx keeps the cache's files open as Scoregate does; as people write it, it does not", () => {
+  const text = rendered({ cache: { enabled: true, ttl_s: 600 } });
+  const without = plainConf(text, 'site').replace(/^ *open_file_cache max=256 inactive=20s;\n/m, '');
+  assert.doesNotMatch(without, /open_file_cache/);
+  assert.equal(usualConf(text, 'site'), without);
+  assert.notEqual(plainConf(text, 'site'), without);
 });
 
 test('plain nginx stands for the tier slow where none is named', () => {

@@ -28,10 +28,9 @@ after(async () => {
 });
 
 /** On a connection of its own, so that either worker may have it. */
-async function get(path: string): Promise<{ cache: string | null; status: number; headers: Headers }> {
+async function get(path: string): Promise<{ cache: string | null; body: string; headers: Headers }> {
   const answer = await gateway.get(path, '192.0.2.1', { Connection: 'close' });
-  await answer.arrayBuffer();
-  return { cache: answer.headers.get('x-cache'), status: answer.status, headers: answer.headers };
+  return { cache: answer.headers.get('x-cache'), body: await answer.text(), headers: answer.headers };
 }
 
 test('nobody waits in any worker for an answer that is known not to be kept, and all wait again when it is', async () => {
@@ -52,6 +51,20 @@ test('nobody waits in any worker for an answer that is known not to be kept, and
   assert.equal((await get('/busy')).cache, 'BYPASS');
   await get('/busy');
   assert.equal((await get('/busy')).cache, 'HIT');
+});
+
+test('what one worker has fetched anew all workers give, though they have the old file open', async () => {
+  const many = (): Promise<string[]> =>
+    Promise.all(Array.from({ length: 40 }, () => get('/anew').then(({ cache, body }) => `${cache} ${body}`)));
+  for (const [body, first] of [
+    ['old', 'MISS'],
+    ['new', 'EXPIRED'],
+  ] as const) {
+    origin.on('/anew', { body, headers: { 'Cache-Control': 'max-age=2' } });
+    assert.equal((await get('/anew')).cache, first);
+    for (let i = 0; i < 3; i++) assert.deepEqual([...new Set(await many())], [`HIT ${body}`]);
+    await sleep(3100);
+  }
 });
 
 test('an answer from the cache has its age and its tier, and the log has both', async () => {
