@@ -3,6 +3,7 @@
 -- filter, which an answer from the cache meets once.
 
 local ffi = require "ffi"
+local kept = require "scoregate.kept"
 local skips = require "scoregate.skips"
 local variable = require "scoregate.variable"
 
@@ -34,12 +35,12 @@ local function write_age(r, seconds)
         var.cache_age = ("%d"):format(seconds)
         return
     end
-    local kept = ages[seconds]
-    if not kept then
-        kept = variable.keep(("%d"):format(seconds))
-        ages[seconds] = kept
+    local text = ages[seconds]
+    if not text then
+        text = variable.keep(("%d"):format(seconds))
+        ages[seconds] = text
     end
-    show_age(r, kept)
+    show_age(r, text)
 end
 
 -- What the answer says itself of its age.
@@ -94,8 +95,8 @@ local function withhold(r)
 end
 
 --- The header filter. `refused` is the variable that says that the answer is not kept, `who` the one that says whom
--- it would be for.
-function M.head(refused, who)
+-- it would be for; `timed`: the location has a time to live for those that do not say theirs.
+function M.head(refused, who, timed)
     local r = request()
     local found, size = cache_status(r)
     if size == HIT_SIZE then
@@ -104,8 +105,13 @@ function M.head(refused, who)
     local status = size > 0 and ffi.string(found, size)
     if not FROM_CACHE[status] then
         pass_age(r)
-        if FROM_BACKEND[status] and not ngx.is_subrequest then
-            skips.learn(r, status, refused, who)
+        if FROM_BACKEND[status] then
+            if kept.is_unclear() then
+                var[refused] = "1" -- nginx looks at it when the header has been sent
+            end
+            if not ngx.is_subrequest then
+                skips.learn(r, status, who, var[refused] == "1" or kept.has_no_time(timed))
+            end
         end
     elseif must_not_be_given(status) then
         withhold(r)
