@@ -37,7 +37,8 @@ end
 local function of_several(before)
     local header, whole = ms(var.upstream_header_time, before), ms(var.upstream_response_time, before)
     if tonumber(last(var.upstream_header_time, before)) then
-        return tonumber(last(var.upstream_status, before)), nil, true, header, whole
+        local status = tonumber(last(var.upstream_status, before))
+        return status, not status and "its answer was no HTTP" or nil, true, header, whole
     end
     if not tonumber(last(var.upstream_connect_time, before)) then
         return nil, "no connection", false, header, whole
