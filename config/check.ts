@@ -6,7 +6,7 @@ import { findNginx } from '../launch/find.mjs';
 import { nginxProblem } from '../launch/tryout.ts';
 import { configFile, configuredPath, runFolder } from './paths.ts';
 import { ConfigError, readConfig } from './read.ts';
-import { nginxFiles } from './rules_files.ts';
+import { allFiles } from './rules_files.ts';
 import type { Config } from './schema.ts';
 
 function check(args: readonly string[]): number {
@@ -18,7 +18,7 @@ function check(args: readonly string[]): number {
   const file = configFile(option);
   const run = runFolder();
   try {
-    const config = readConfig(file, {}, process.env, nginxFiles(run));
+    const config = readConfig(file, {}, process.env, allFiles(run));
     const nginx = checkWithNginx(absolute(config, run));
     console.log(`${relative(process.cwd(), file) || file}: good (${nginx})`);
     return 0;

@@ -63,11 +63,15 @@ function backendProblem(text: string): string | null {
   return 'the host is not an address or a name';
 }
 
+/** What nginx would take for syntax in a path. */
+export const NGINX_SYNTAX = /["'\\$;?{}\n]/;
+
 /** `everybody` is what is wrong with a network that holds every address. */
 function cidrProblem(text: string, everybody: string): string | null {
   const [address = '', bits, ...rest] = text.split('/');
   // ipaddr.js also takes forms such as 127.1 or 0x7f.1, which nginx does not.
   if (isIP(address) === 0 || address.includes('%') || rest.length > 0) return 'that is not an address';
+  if (isMapped(address)) return 'addresses of IPv4 are compared as such; write it as one of IPv4';
   if (bits === undefined) return null;
   const most = isIP(address) === 4 ? 32 : 128;
   if (!/^\d{1,3}$/.test(bits) || Number(bits) > most) return `after the / comes a number from 1 to ${most}`;
@@ -76,6 +80,11 @@ function cidrProblem(text: string, everybody: string): string | null {
   const given = ipaddr.parse(address).toNormalizedString();
   return network === given ? null : `bits beyond the /${bits} are set; the network is ${network}/${bits}`;
 }
+
+const isMapped = (address: string): boolean => {
+  const parsed = ipaddr.parse(address);
+  return parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress();
+};
 
 /** A network, or a single address, in the one form that all ways to write it have. */
 export function canonicalNetwork(text: string): string {
@@ -141,6 +150,7 @@ export const formatProblem: Record<string, (text: string) => string | null> = {
   cidr: (text) => cidrProblem(text, 'this would believe everybody, and anyone could forge the address'),
   network: (text) => cidrProblem(text, 'every address is meant by the key default: allow or deny'),
   path: pathProblem,
+  file: (text) => (NGINX_SYNTAX.test(text) ? 'it holds a quote or one of \\ $ ; ? { }' : null),
   backend: backendProblem,
   check_path: (text) => (/^\/[!-~]*$/.test(text) ? null : 'it begins with / and has no spaces'),
   // RFC 9110, 5.6.2

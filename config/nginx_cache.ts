@@ -8,6 +8,9 @@ import { quoted, type Place } from './nginx_place.ts';
 import { servingTier } from './nginx_verdict.ts';
 import type { Config } from './schema.ts';
 
+/** The statuses of answers that are kept although they do not say for how long, where there is a time to live. */
+const USUAL = [200, 203, 300, 301, 308, 404, 410];
+
 /** What holds for a location: the time to live in seconds, and whether requests with cookies are like others. */
 interface Cached {
   ttl_s: number;
@@ -63,14 +66,22 @@ map $http_authorization $cache_who {
   "" $cache_cookie;
   default auth;
 }
-# What the answer says: RFC 9111, 5.2.2. nginx refuses "never" by itself; Lua wants to know of it.
+# What the answer says: RFC 9111, 5.2.2. nginx refuses "never" by itself; Lua wants to know of it. "shared" and "fresh"
+# say for how long, "open" does not.
 map $upstream_http_cache_control $cache_says {
   default nothing;
   ~*(?:^|[\\s,])(?:no-store|no-cache|private)(?:[\\s,=]|$) never;
-  ~*(?:^|[\\s,])s-maxage= shared;
-  ~*(?:^|[\\s,])max-age=0+(?:[\\s,]|$) never;
-  ~*(?:^|[\\s,])(?:public|must-revalidate)(?:[\\s,]|$) shared;
+  ~*(?:^|[\\s,])s-maxage=0*[1-9] shared;
+  ~*(?:^|[\\s,])s-maxage= never;
+  ~*(?:^|[\\s,])max-age=(?!0*[1-9]) never;
+  ~*^(?=.*max-age=)(?:.*[\\s,])?(?:public|must-revalidate)(?:[\\s,]|$) shared;
   ~*(?:^|[\\s,])max-age= fresh;
+  ~*(?:^|[\\s,])(?:public|must-revalidate)(?:[\\s,]|$) open;
+}
+# Whether the configuration's time to live is for its status.
+map $status $cache_usual {
+  default 0;
+${USUAL.map((status) => `  ${status} 1;`).join('\n')}
 }
 map "$upstream_http_expires$upstream_http_x_accel_expires" $cache_undated {
   "" 1;
@@ -90,6 +101,8 @@ function refused(suffix: '' | '_anybody'): string {
   return `map "${who}:$cache_says" $cache_denied${suffix} {
   default 0;
   auth:shared 0;
+  auth:open 0;
+  cookie:open $cache_undated;
   cookie:nothing $cache_undated;
   ~:never$ 1;
   ~^auth: 1;
@@ -104,19 +117,24 @@ map $upstream_http_content_type $cache_refused${suffix} {
 }`;
 }
 
-/** The variables of a location with a cache: whom its entries are for, and that an answer is not kept. */
+/**
+ * The variables of a location with a cache: whom its entries are for, and that an answer is not kept; and whether it has
+ * a time to live for those that do not say theirs.
+ */
 export interface CacheVariables {
   who: string;
   refused: string;
+  timed: boolean;
 }
 
 /** Those of the location with that index; null where there is no cache. */
 export function cacheVariables(config: Config, index: number): CacheVariables | null {
   const one = cached(config, index);
   if (!one) return null;
+  const timed = one.ttl_s > 0;
   return one.cookies
-    ? { who: 'cache_anybody', refused: 'cache_refused_anybody' }
-    : { who: 'cache_who', refused: 'cache_refused' };
+    ? { who: 'cache_anybody', refused: 'cache_refused_anybody', timed }
+    : { who: 'cache_who', refused: 'cache_refused', timed };
 }
 
 /** The directives of the location with that index. */
@@ -129,7 +147,7 @@ export function cacheDirectives(config: Config, index: number): string[] {
     'proxy_cache cache;',
     // The host and the scheme as the backend is told them, and what else it may make links of.
     `proxy_cache_key "${servingTier(config)} $${who} $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
-    ...(one.ttl_s > 0 ? [`proxy_cache_valid 200 203 300 301 308 404 410 ${one.ttl_s}s;`] : []),
+    ...(one.ttl_s > 0 ? [`proxy_cache_valid ${USUAL.join(' ')} ${one.ttl_s}s;`] : []),
     'proxy_cache_bypass $http_upgrade $cache_skip;',
     `proxy_no_cache $http_upgrade $${refused};`,
     'proxy_cache_lock on;',

@@ -26,7 +26,10 @@ export function countedPhases(config: Config, cache: CacheVariables | null): str
   const details = logsDetails(config);
   return [
     ...access(config, cache),
-    ...phase('header_filter', cache ? [call('cache', `head("${cache.refused}", "${cache.who}")`)] : []),
+    ...phase(
+      'header_filter',
+      cache ? [call('cache', `head("${cache.refused}", "${cache.who}", ${cache.timed})`)] : [],
+    ),
     ...phase('body_filter', readsBodies(config) ? [call('details', 'body()')] : []),
     ...phase('log', [
       ...(scores(config) || anyLive(config) ? [call(pathModule(config), 'log()')] : []),

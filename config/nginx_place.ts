@@ -1,4 +1,5 @@
 /** What the parts of nginx.conf's rendering share. */
+import { NGINX_SYNTAX } from './formats.ts';
 
 /** What the rendering must know of this machine and of this start. */
 export interface Place {
@@ -33,7 +34,7 @@ export interface Place {
 
 /** A path as an nginx string. Throws when it has characters that nginx or Lua would take for something else. */
 export function quoted(path: string): string {
-  if (/["'\\$;?{}\n]/.test(path)) {
+  if (NGINX_SYNTAX.test(path)) {
     throw new Error(
       `the path ${path} has characters that nginx reads as syntax; move the folder to a plainer path`,
     );

@@ -2,7 +2,7 @@
 import { Ajv } from 'ajv';
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { LineCounter, parseDocument, type Document, type YAMLParseError } from 'yaml';
 import { given, isGroup, laidOver, variableOf, type Environment, type Given } from './environment.ts';
 import { formatProblem } from './formats.ts';
 import { root } from './paths.ts';
@@ -60,7 +60,7 @@ export function parseConfig(
   if (document.errors.length > 0) {
     throw new ConfigError(
       document.errors.map(
-        (error) => `${name}:${lines.linePos(error.pos[0]).line}: (file): not YAML: ${error.message}`,
+        (error) => `${name}:${lines.linePos(error.pos[0]).line}: (file): ${yamlProblem(error)}`,
       ),
     );
   }
@@ -77,6 +77,10 @@ export function parseConfig(
   const config = data as Config;
   return { ...config, model: isAbsolute(config.model) ? config.model : join(root, config.model) };
 }
+
+/** The parser's message, where it is not one for programmers. */
+const yamlProblem = ({ code, message }: YAMLParseError): string =>
+  code === 'MULTIPLE_DOCS' ? 'a second document begins here; take out the ---' : `not YAML: ${message}`;
 
 function readText(file: string): string {
   try {
@@ -108,7 +112,10 @@ function merge(base: unknown, over: unknown): unknown {
   // No options must not hide that the file holds something else than keys.
   if (!isGroup(base)) return Object.keys(over).length === 0 ? base : structuredClone(over);
   const keys = new Set([...Object.keys(base), ...Object.keys(over)]);
-  return Object.fromEntries([...keys].map((key) => [key, merge(base[key], over[key])]));
+  // A key may be called as something that every object has (constructor).
+  const own = (group: Record<string, unknown>, key: string): unknown =>
+    Object.hasOwn(group, key) ? group[key] : undefined;
+  return Object.fromEntries([...keys].map((key) => [key, merge(own(base, key), own(over, key))]));
 }
 
 function sentence(
@@ -125,6 +132,9 @@ function sentence(
 function overridden(overrides: unknown, path: Path): boolean {
   let value: unknown = overrides;
   for (const part of path)
-    value = isGroup(value) || Array.isArray(value) ? Reflect.get(value, part) : undefined;
+    value =
+      (isGroup(value) || Array.isArray(value)) && Object.hasOwn(value, part)
+        ? Reflect.get(value, part)
+        : undefined;
   return path.length > 0 && value !== undefined;
 }

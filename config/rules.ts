@@ -1,4 +1,5 @@
 /** What must hold between several values of scoregate.yaml. Each rule looks at one thing and reports its problems. */
+import { isIP } from 'node:net';
 import { endpoint, isLoopback, redisAddress } from './formats.ts';
 import { limitRules } from './limits.ts';
 import { offRules, scores } from './mode.ts';
@@ -23,6 +24,8 @@ export function rules(config: Config): Problem[] {
     ...proxyProtocol(config),
     ...accessRules(config),
     ...logDetails(config),
+    ...logFiles(config),
+    ...adminHost(config),
   ];
 }
 
@@ -87,6 +90,19 @@ function logDetails({ logs }: Config): Problem[] {
     ...(logs.headers ? [{ path: ['logs', 'headers'], text }] : []),
     ...(logs.body_bytes > 0 ? [{ path: ['logs', 'body_bytes'], text }] : []),
   ];
+}
+
+function logFiles({ logs }: Config): Problem[] {
+  if (logs.access !== logs.error) return [];
+  return [{ path: ['logs', 'error'], text: 'logs.access is the same file; give each its own' }];
+}
+
+/** nginx asks for a name once, as it starts: what comes of that is chance. */
+function adminHost({ admin }: Config): Problem[] {
+  const host = endpoint(admin)?.host ?? '';
+  if (isIP(host) !== 0 || isLoopback(host)) return [];
+  const text = `${host} is a name; write the address of this machine, as a rule 127.0.0.1`;
+  return [{ path: ['admin'], text }];
 }
 
 interface Listener {

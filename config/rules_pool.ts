@@ -38,6 +38,7 @@ function fallback(tiers: readonly Tier[], i: number): Problem[] {
   const others = tiers.map(({ name }) => name).filter((_, j) => j !== i);
   if (others.includes(named)) return [];
   const path = ['tiers', i, 'pool', 'fallback'];
+  if (others.length === 0) return [{ path, text: 'there is no other tier that could stand in; take it out' }];
   if (named === tiers[i]?.name)
     return [{ path, text: `a tier cannot stand in for itself; use one of ${others.join(', ')}` }];
   const near = nearest(named, others);

@@ -6,6 +6,7 @@ export const logsSchema = Type.Object(
   {
     access: Type.String({
       default: 'run/access.log',
+      format: 'file',
       minLength: 1,
       title: 'a file name, or off',
       examples: ['run/access.log'],
@@ -14,6 +15,7 @@ export const logsSchema = Type.Object(
     }),
     error: Type.String({
       default: 'run/error.log',
+      format: 'file',
       minLength: 1,
       title: 'a file name, or stderr',
       examples: ['run/error.log'],

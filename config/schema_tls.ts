@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { closed, flag, port } from './schema_values.ts';
 
 const file = (title: string, example: string, description: string) =>
-  Type.String({ minLength: 1, title, examples: [example], description });
+  Type.String({ format: 'file', minLength: 1, title, examples: [example], description });
 
 const certificateSchema = Type.Object(
   {

@@ -18,6 +18,9 @@ const ACTIONS = ['add', 'remove', 'weight', 'drain', 'maintenance', 'ready'];
 async function pool(args: string[]): Promise<void> {
   const { values, positionals } = parsed(args);
   const [action = 'list', tier, backend, ...rest] = positionals;
+  const isAdded = values.weight ?? values['max-connections'] ?? values.backup;
+  if (isAdded !== undefined && action !== 'add')
+    throw new UsageError('--weight, --max-connections and --backup are for add');
   if (action === 'list') {
     if (backend !== undefined) throw new UsageError('list takes one tier or none');
     const all = await poolStatus(adminOf(values.run));

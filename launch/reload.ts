@@ -1,13 +1,17 @@
 /** `npm run reload [-- --run DIR]`: asks the running `npm start` to apply its configuration, and says what came of it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { runFolder } from '../config/paths.ts';
 import { running, takeAnswer } from './folder.ts';
+import { optionsOf } from './usage.ts';
+
+const USAGE = `npm run reload [-- --run DIR]
+
+  --run DIR   the run folder of the gateway (default: run)`;
 
 const ANSWER_WITHIN_MS = 40_000;
 
 async function reload(): Promise<number> {
-  const { values } = parseArgs({ options: { run: { type: 'string' } } });
+  const values = optionsOf(USAGE, { run: { type: 'string' } });
   const run = runFolder(values.run);
   const pid = running(run);
   if (pid === null) {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { scores } from '../config/mode.ts';
 import { configFile, root, runFolder } from '../config/paths.ts';
 import { ConfigError, readConfig } from '../config/read.ts';
-import { nginxFiles } from '../config/rules_files.ts';
+import { allFiles } from '../config/rules_files.ts';
 import type { Config } from '../config/schema.ts';
 import { findNginx } from './find.mjs';
 import { leaveAnswer, prepare, release } from './folder.ts';
@@ -35,7 +35,7 @@ async function run(options: Options): Promise<void> {
   const file = configFile(options.config);
   const folder = runFolder(options.run);
   if (options.tlsDev) makeDevCertificate(folder);
-  const read = (): Config => readConfig(file, overrides(options), process.env, nginxFiles(folder));
+  const read = (): Config => readConfig(file, overrides(options), process.env, allFiles(folder));
   const config = read();
   const nginx = findNginx();
   if (!nginx) throw new Error('there is no nginx with Lua; node launch/start.mjs says what to install');

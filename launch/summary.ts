@@ -33,7 +33,7 @@ export function summary(config: Config, { run, nginx }: Surroundings, seconds: n
   const lines = rows.map((row) =>
     `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd(),
   );
-  return `\nScoregate is ready (${seconds.toFixed(1)} s).\n\n${lines.join('\n')}\n\n${toTry(config, gateway)}\n`;
+  return `\nScoregate is ready (${seconds.toFixed(1)} s).\n\n${lines.join('\n')}\n\n${toTry(config, gateway, run)}\n`;
 }
 
 /** Who scores, and where from. */
@@ -56,14 +56,14 @@ function certificates({ listen, tls }: Config, run: string): string[][] {
   });
 }
 
-function toTry(config: Config, gateway: string): string {
+function toTry(config: Config, gateway: string, run: string): string {
   const trusting = config.trusted_proxies.some((network) => /^127\.|^::1/.test(network));
   // Where loopback may speak for others, the flood comes from an example address (RFC 5737) and not from you.
   const client = trusting ? '203.0.113.9' : '127.0.0.1';
   const as = trusting ? ` -H 'X-Forwarded-For: ${client}'` : '';
   const flood = config.headers.tier
     ? `curl -s -o /dev/null -D -${as} '${gateway}/?[1-600]' | grep -i x-tier | uniq -c`
-    : `curl -s -o /dev/null${as} '${gateway}/?[1-600]'; sleep 1; tail -n 1 ${config.logs.access}`;
+    : `curl -s -o /dev/null${as} '${gateway}/?[1-600]'${lastLine(config, run)}`;
   const verdicts = `
   2. a flood, and where it ends up:  ${flood}
   3. why, in the scorer's words:     curl -s 'http://${config.scorer.listen}/score_ip?ip=${client}&explain=1'`;
@@ -72,6 +72,9 @@ function toTry(config: Config, gateway: string): string {
 
 Ctrl-C stops all of it; npm run reload applies a changed configuration.`;
 }
+
+const lastLine = ({ logs }: Config, run: string): string =>
+  logs.access === 'off' ? '' : `; sleep 1; tail -n 1 ${shown(logs.access, run)}`;
 
 function url(host: string, port: number, scheme = 'http'): string {
   const at = reachable(host);

@@ -2,6 +2,7 @@
 -- answer, too old ones that may not be given, and whose answers are not kept (skips.lua).
 
 local ffi = require "ffi"
+local kept = require "scoregate.kept"
 local skips = require "scoregate.skips"
 local variable = require "scoregate.variable"
 
@@ -33,9 +34,9 @@ local function write_age(value, seconds)
         var.cache_age = ("%d"):format(seconds)
         return
     end
-    local kept = ages[seconds] or variable.keep(("%d"):format(seconds))
-    ages[seconds] = kept
-    variable.put(value, kept)
+    local text = ages[seconds] or variable.keep(("%d"):format(seconds))
+    ages[seconds] = text
+    variable.put(value, text)
 end
 
 -- Of an answer from the cache: the seconds since it was given (RFC 9111, 4.2.3), and those before, which its own Age
@@ -82,8 +83,8 @@ local function withhold(r)
 end
 
 --- The header filter. `refused` is the variable that says that the answer is not kept, `who` the one that says whom
--- it would be for.
-function M.head(refused, who)
+-- it would be for; `timed`: the location has a time to live for those that do not say theirs.
+function M.head(refused, who, timed)
     local r = request()
     local found, size = cache_status(r)
     if size == HIT_SIZE then
@@ -91,8 +92,13 @@ function M.head(refused, who)
     end
     local status = size > 0 and ffi.string(found, size)
     if not FROM_CACHE[status] then
-        if FROM_BACKEND[status] and not ngx.is_subrequest then
-            skips.learn(r, status, refused, who)
+        if FROM_BACKEND[status] then
+            if kept.is_unclear() then
+                var[refused] = "1" -- nginx looks at it when the header has been sent
+            end
+            if not ngx.is_subrequest then
+                skips.learn(r, status, who, var[refused] == "1" or kept.has_no_time(timed))
+            end
         end
     elseif must_not_be_given(status) then
         withhold(r)

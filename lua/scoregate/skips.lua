@@ -43,10 +43,10 @@ function M.known(who)
     return until_ms[0] > now() and targets:get(target(request(), who)) == true
 end
 
---- Learns from an answer of a backend, whose cache status is `status`, whether the target's may be kept; `refused` is
--- the variable that says not.
-function M.learn(r, status, refused, who)
-    if ngx.var[refused] == "1" then
+--- Learns from an answer of a backend, whose cache status is `status`, whether the target's are kept: not, if it is
+-- `refused`.
+function M.learn(r, status, who, refused)
+    if refused then
         targets:set(target(r, who), true, REMEMBERED_MS / 1000)
         until_ms[0] = now() + REMEMBERED_MS
     elseif status == "BYPASS" then

@@ -10,6 +10,11 @@ testBad([
     /^x\.yaml:4: access\.deny\[1\]: "10\.1\.1\.1\/16" is not .*the network is 10\.1\.0\.0\/16; right would be/,
   ],
   [
+    'a network of IPv4 written as one of IPv6, in which nginx would look for nobody',
+    'access:\n  deny: ["::ffff:10.0.0.0/104"]',
+    /^x\.yaml:2: access\.deny\[0\]: .*addresses of IPv4 are compared as such; write it as one of IPv4/,
+  ],
+  [
     'everybody as a network',
     'access: { deny: [0.0.0.0/0] }',
     /^x\.yaml:1: access\.deny\[0\]: .*meant by the key default: allow or deny/,

@@ -111,6 +111,11 @@ const matching = (path: string, text: string): RegExp => new RegExp(at(path).sou
 const bad = (backend: string): string => tiers(`backends: [{ ${backend} }]`);
 testBad([
   [
+    'a fallback where there is no other tier',
+    'tiers:\n  - name: a\n    pool: { backends: [{ address: "127.0.0.1:81" }], fallback: b }\ndefault_tier: a',
+    /^x\.yaml:3: tiers\[0\]\.pool\.fallback: there is no other tier that could stand in; take it out$/,
+  ],
+  [
     'a pool without backends',
     tiers('balance: hash'),
     /^x\.yaml:3: tiers\[0\]\.pool: the key "backends" is missing/,

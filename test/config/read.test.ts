@@ -61,6 +61,21 @@ const three =
 
 testBad([
   [
+    'a second document',
+    'listen: { port: 81 }\n---\nlisten: { port: 82 }',
+    /^x\.yaml:2: \(file\): a second document begins here; take out the ---$/,
+  ],
+  [
+    'a key that every object of JavaScript has',
+    'workers: 1\nconstructor: 1',
+    /^x\.yaml:2: constructor: unknown key "constructor"; known here: listen/,
+  ],
+  [
+    'a name for the admin address',
+    'workers: 1\nadmin: admin.example:8090',
+    /^x\.yaml:2: admin: admin\.example is a name; write the address of this machine, as a rule 127\.0\.0\.1$/,
+  ],
+  [
     'an unknown key near a known one',
     'mode: route\nlissten: {}',
     /^x\.yaml:2: lissten: unknown key "lissten"; did you mean "listen"\?$/,

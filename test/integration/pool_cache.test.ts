@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { poolStatus } from '../../launch/admin.ts';
+import { poolStatus, type BackendStatus } from '../../launch/admin.ts';
 import { until } from '../harness/gateway.ts';
 import { CLIENT, PoolStand } from '../harness/pool.ts';
 
@@ -18,6 +19,13 @@ before(() =>
   ),
 );
 after(() => stand.stop());
+
+const fromClient = { headers: { 'X-Forwarded-For': CLIENT } };
+
+async function standard(): Promise<BackendStatus[]> {
+  const tier = (await poolStatus(`127.0.0.1:${PORT + 1}`)).find(({ tier }) => tier === 'standard');
+  return tier?.backends ?? [];
+}
 
 const asked = (path: string): number => stand.origins.reduce((sum, origin) => sum + origin.count(path), 0);
 
@@ -40,6 +48,28 @@ test('one request fills an entry while others wait, whoever balances', async () 
   assert.equal(asked('/one'), 1);
 });
 
+test('a backend that speaks something else than HTTP is out like one that fails', async () => {
+  const [first] = stand.origins;
+  assert.ok(first);
+  await first.stop();
+  const other = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
+  });
+  await new Promise<void>((resolve) => other.listen(first.port, '127.0.0.1', resolve));
+  try {
+    for (let i = 0; i < 8; i++)
+      await fetch(`http://127.0.0.1:${PORT}/other/${i}`, fromClient).catch(() => null);
+    const [backend] = await standard();
+    assert.equal(backend?.state, 'ejected');
+    assert.match(backend.why ?? '', /^its answer was no HTTP; for another/);
+  } finally {
+    await new Promise((resolve) => other.close(resolve));
+    await first.start();
+    await sleep(5000); // it is back
+  }
+});
+
 test('an entry that is too old is served while it is fetched anew, and while all backends are gone', async () => {
   on('/old', 0, 1);
   assert.equal(await cache('/old'), 'MISS');
@@ -54,9 +84,8 @@ test('an entry that is too old is served while it is fetched anew, and while all
 
 test('nothing stays counted as under way', async () => {
   await sleep(300);
-  const standard = (await poolStatus(`127.0.0.1:${PORT + 1}`)).find(({ tier }) => tier === 'standard');
   assert.deepEqual(
-    standard?.backends.map(({ in_flight }) => in_flight),
+    (await standard()).map(({ in_flight }) => in_flight),
     [0, 0],
   );
   assert.doesNotMatch(

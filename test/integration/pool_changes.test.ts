@@ -59,7 +59,7 @@ test('backends are added, weighted, drained, made ready and removed under load, 
   await sleep(300);
   assert.equal((await standard())[0]?.in_flight, 0);
   assert.equal((await standard()).find(({ backend }) => backend === stand.address(0))?.state, 'drain');
-  await good('ready', 'standard', stand.address(0));
+  await good('ready', 'standard', `http://${stand.address(0)}`);
   await good('remove', 'standard', stand.address(1));
   on = false;
   await Promise.all(load);
@@ -102,6 +102,7 @@ test('what cannot be done is refused with the reason', async () => {
     '127.0.0.1:1',
   );
   await refused(/it is there already/, 'add', 'standard', stand.address(0));
+  await refused(/it is there already/, 'add', 'standard', `http://${stand.address(0)}`);
   await refused(/app is not HOST:PORT/, 'add', 'standard', 'app');
   await refused(/do not speak https/, 'add', 'standard', 'https://127.0.0.1:1');
   await refused(/a whole number from 1 to 1000/, 'weight', 'standard', stand.address(0), '0');

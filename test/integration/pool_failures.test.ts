@@ -43,6 +43,19 @@ test('a backend that answers 500 is left within a second of requests, and GETs a
   everybodyGood();
 });
 
+test('what came of a second try is not taken for what came of the first: a failed connection is always retried', async () => {
+  const ejection = { errors: 0, consecutive_5xx: 0 };
+  await stand.fresh(stand.tiers({ live: true, ejection, retries: { statuses: [500], tries: 2 } }));
+  stand.answer(0, { status: 500 });
+  await origins[1]?.stop();
+  try {
+    assert.deepEqual(await stand.share(12), { 2: 12 });
+  } finally {
+    await origins[1]?.start();
+    everybodyGood();
+  }
+});
+
 test('a silent backend is given up for another after the time for a try, by what may be repeated', async () => {
   const retries = { timeout_ms: 200, tries: 2 };
   const pool = { ejection: { errors: 0 }, retries };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -198,7 +198,17 @@ test('a reload applies a good configuration and refuses a bad one, without losin
     launcher.configure({ model: join(launcher.folder, 'no-model') });
     const noModel = await reload(launcher);
     assert.equal(noModel.status, 1, noModel.output);
-    assert.match(noModel.output, /the scorer does not start with it/);
+    assert.match(
+      noModel.output,
+      /scoregate\.yaml:\d+: model: there is no model in .*; name the folder of one/,
+    );
+    assert.equal(launcher.process(/scorer\/server/), scorer, 'the scorer was left alone');
+
+    mkdirSync(join(launcher.folder, 'no-model'));
+    writeFileSync(join(launcher.folder, 'no-model', 'manifest.json'), '{}');
+    const badModel = await reload(launcher);
+    assert.equal(badModel.status, 1, badModel.output);
+    assert.match(badModel.output, /the scorer does not start with it/);
     assert.equal((await fetch('http://127.0.0.1:15372/health')).status, 200);
 
     const tiers = ['fast', 'standard', 'slow'].map((name, i) => ({
@@ -258,8 +268,10 @@ test('without a model there is a clear error and no start', async () => {
     rmSync(join(launcher.folder, 'model'), { recursive: true });
     launcher.start();
     assert.equal(await launcher.exit(20_000), 1);
-    assert.match(launcher.output, /MODEL_MISSING.*manifest\.json/);
-    assert.match(launcher.output, /could not start: scorer ended before it was ready/);
+    assert.match(
+      launcher.output,
+      /scoregate\.yaml:\d+: model: there is no model in .*; name the folder of one/,
+    );
     assert.deepEqual(launcher.processes(), []);
   });
 });

@@ -73,6 +73,12 @@ for action, state in pairs { drain = "drain", maintenance = "maintenance", ready
     end
 end
 
+-- Whether two texts are of one backend: 10.0.0.1:80 and http://10.0.0.1 are.
+local function are_same(one, other)
+    local a, b = backends.parse(one), backends.parse(other)
+    return a and b and a.host == b.host and a.port == b.port and a.tls == b.tls or false
+end
+
 -- All backends of a tier as they are, and the one that is meant.
 local function read(tier, spec)
     local list, found, seen = {}, nil, {}
@@ -82,7 +88,7 @@ local function read(tier, spec)
         if not seen[one.spec] then
             seen[one.spec] = true
             list[#list + 1] = one
-            found = one.spec == spec and one or found
+            found = are_same(one.spec, spec) and one or found
         end
     end)
     block.unlock()
@@ -129,7 +135,8 @@ local function change(tier, action, args)
     if wanted == nil then
         return 400, err
     end
-    local next_list = changed(list, args.backend, wanted)
+    local spec = found and found.spec or args.backend
+    local next_list = changed(list, spec, wanted)
     if not serves(next_list) then
         return 400, "it is the last one of tier " .. pool.name .. "; add another one first, or drain it"
     end
@@ -137,10 +144,10 @@ local function change(tier, action, args)
         return 400, "a pool has at most 64 backends; remove one first"
     end
     if action == "ready" then
-        pools.forgive(tier, args.backend)
+        pools.forgive(tier, spec)
     end
     pools.fit(tier, next_list)
-    ngx.log(ngx.NOTICE, "pool of tier ", pool.name, ": ", action, " ", args.backend)
+    ngx.log(ngx.NOTICE, "pool of tier ", pool.name, ": ", action, " ", spec)
     local kept
     kept, err = overlay.keep(pool, next_list, pools.settings)
     if not kept then

@@ -4,7 +4,7 @@
 local block = require "scoregate.pool.block"
 
 local SLICE_MS = 10000
-local PER_DOUBLING = 4 -- 64 buckets reach from 1 ms to 65 s
+local PER_DOUBLING = 4 -- 64 buckets reach from 1 ms to 55 s; the last has what is slower
 
 local floor, log, min, max = math.floor, math.log, math.min, math.max
 
@@ -39,9 +39,9 @@ function M.add(sums, s, seconds, now)
     return sums
 end
 
--- The upper end of a bucket, ms.
+-- The middle of a bucket, ms: as far from its one end as from the other.
 local function ms_of(i)
-    return i == 0 and 1 or 2 ^ (i / PER_DOUBLING)
+    return i == 0 and 1 or 2 ^ ((i - 0.5) / PER_DOUBLING)
 end
 
 --- The quantiles p50, p95 and p99 in ms, rounded; nil when there was nothing.

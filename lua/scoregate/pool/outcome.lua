@@ -21,28 +21,29 @@ local function single_ms(text, size)
     return size > 0 and tonumber(C.ngx_atofp(text, size, 3)) or -1
 end
 
--- The value for the last backend, or for the one before.
-local function last(text, before)
-    local found, previous
+-- The value for the last backend. One that is about to be picked has none yet: nothing comes behind its ":".
+local function last(text)
+    local found
     for value in (text or ""):gmatch("[^,:%s]+") do
-        previous, found = found, value
+        found = value
     end
-    return before and previous or found
+    return found
 end
 
-local function ms(text, before)
-    return (tonumber(last(text, before)) or 0) * 1000
+local function ms(text)
+    return (tonumber(last(text)) or 0) * 1000
 end
 
-local function of_several(before)
-    local header, whole = ms(var.upstream_header_time, before), ms(var.upstream_response_time, before)
-    if tonumber(last(var.upstream_header_time, before)) then
-        return tonumber(last(var.upstream_status, before)), nil, true, header, whole
+local function of_several()
+    local header, whole = ms(var.upstream_header_time), ms(var.upstream_response_time)
+    if tonumber(last(var.upstream_header_time)) then
+        local status = tonumber(last(var.upstream_status))
+        return status, not status and "its answer was no HTTP" or nil, true, header, whole
     end
-    if not tonumber(last(var.upstream_connect_time, before)) then
+    if not tonumber(last(var.upstream_connect_time)) then
         return nil, "no connection", false, header, whole
     end
-    local timed_out = last(var.upstream_status, before) == "504"
+    local timed_out = last(var.upstream_status) == "504"
     return nil, timed_out and M.TIMED_OUT or "the connection was closed", true, header, whole
 end
 
@@ -68,7 +69,7 @@ function M.of(r, before, by_time)
             return status, nil, true, header, whole
         end
     end
-    return of_several(before)
+    return of_several()
 end
 
 --- Whether request `r` has been sent to a backend.

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import test from 'node:test';
+import { root } from '../../config/paths.ts';
+
+for (const [command, ...args] of [
+  ['top', '--bogus'],
+  ['reload', '--bogus'],
+  ['reload', 'now'],
+  ['pool', '--bogus'],
+  ['pool', 'drain', 'fast', '127.0.0.1:81', '--weight', '3'],
+] as const) {
+  test(`npm run ${command} says what is wrong with ${args.join(' ')}, and what would be right`, () => {
+    const file = join(root, 'launch', `${command}.ts`);
+    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', file, ...args], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 2);
+    assert.match(
+      stderr,
+      /^(?:Unknown option '--bogus'|Unexpected argument 'now'|--weight, .* are for add)$/m,
+    );
+    assert.match(stderr, new RegExp(`^npm run ${command} `, 'm'));
+    assert.doesNotMatch(stderr, /node:internal/);
+  });
+}
