@@ -19,7 +19,7 @@ export interface Taken {
 }
 
 export interface Client {
-  key: string;
+  number: number;
   /** What the scorer holds of it. */
   kept: Kept;
   hits: number;
@@ -53,9 +53,9 @@ const NOTHING: never[] = [];
 /** What every lease has at least. */
 const LEAST: Readonly<Taken> = { hits: 0, errors: 1, signs: 1 };
 
-export const newClient = (key: string): Client => ({
-  key,
-  kept: newKept(key),
+export const newClient = (number: number): Client => ({
+  number,
+  kept: newKept(),
   hits: 0,
   errors: 0,
   signs: 0,

@@ -78,8 +78,9 @@ export class BacktestGateway {
   /** A request arrives: the access phase. Requests must come in the order of time. */
   arrive(arrival: Arrival): Routed {
     const { at, arrived } = arrival;
+    const { number } = arrival.client;
     this.#advance(at);
-    const c = this.#clients.get(arrival.client) ?? this.#clients.add(client.newClient(arrival.client));
+    const c = this.#clients.get(number) ?? this.#clients.add(client.newClient(number));
     this.#catchUp(c);
     const second = Math.floor(at / 1000);
     client.countHit(c, second);

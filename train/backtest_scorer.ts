@@ -36,7 +36,6 @@ import { Scores, Windows, seesSums, type Lease, type Part, type Seen } from './b
 
 /** What the scorer holds of a client. */
 export interface Kept {
-  key: string;
   record: ClientRecord | null;
   /** Second from which on the store has forgotten it; not before that, where `open` is not 0. */
   until: number;
@@ -47,8 +46,7 @@ export interface Kept {
   /** Hits of its last lease of which all was known: the next one has about as many. */
   hits: number;
 }
-export const newKept = (key: string): Kept => ({
-  key,
+export const newKept = (): Kept => ({
   record: null,
   until: 0,
   open: 0,

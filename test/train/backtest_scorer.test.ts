@@ -82,7 +82,7 @@ for (const [holds, repeat, clean] of [
     const scorer = new BacktestScorer(model, hysteresis);
     const tiers = new Set<string>();
     for (let client = 0; client < 40; client++) {
-      const [kept, eager] = [newKept('a'), new Eager()];
+      const [kept, eager] = [newKept(), new Eager()];
       let s = 1_700_000_000 + below(60);
       let tier = -1;
       let waiting = 0;
