@@ -20,25 +20,26 @@ export class Scores {
   readonly features: readonly string[];
   readonly #score: Judging['score'];
   readonly #row: Float64Array;
+  readonly #one = new Float64Array(1);
   readonly #signs: readonly number[];
 
   constructor({ features, score }: Judging) {
     this.features = features;
     this.#score = score;
     this.#row = new Float64Array(features.length);
-    this.#signs = signOrder(this.#compute(signRows(features), SIGNS.length));
+    this.#signs = signOrder(atOnce(score(signRows(features), SIGNS.length)));
   }
 
   /** The score of what is in a window. */
   of(sums: Sums): number {
     featuresOf(sums, this.features, this.#row, 0);
-    return this.#compute(this.#row, 1)[0] as number;
+    return this.#ofRow();
   }
 
   /** The score that a question is about, at x. */
   at(question: Question, x: number): number {
     question.fill(x, this.#row, 0);
-    return this.#compute(this.#row, 1)[0] as number;
+    return this.#ofRow();
   }
 
   /** What search() finds for one question. */
@@ -58,11 +59,14 @@ export class Scores {
     return sets[this.last(setsQuestion(below, this.features, sets))] as number;
   }
 
-  #compute(rows: Float64Array, n: number): Float64Array {
-    const scores = this.#score(rows, n);
-    if (scores instanceof Promise) throw new Error('a backtest needs a model that answers at once');
-    return scores;
+  #ofRow(): number {
+    return atOnce(this.#score(this.#row, 1, this.#one))[0] as number;
   }
+}
+
+function atOnce(scores: ReturnType<Judging['score']>): Float64Array {
+  if (scores instanceof Promise) throw new Error('a backtest needs a model that answers at once');
+  return scores;
 }
 
 /** As much as is known of a part of a lease. */
@@ -73,34 +77,32 @@ export interface Part {
 export interface Lease {
   /** -1: not known. */
   harmless: number;
-  hits: Part;
-  errors: Part;
-  signs: Part;
+  /** By dimension. */
+  parts: Part[];
 }
 const UNKNOWN: Part = { n: 0, exact: false };
-const newLease = (): Lease => ({ harmless: -1, hits: UNKNOWN, errors: UNKNOWN, signs: UNKNOWN });
 
 /** What is in a window, and what was found out about that: the same object for equal windows, as long as one is remembered. */
 export interface Seen {
   readonly sums: Sums;
   readonly score: number;
-  /** By tier. */
-  readonly leases: readonly Lease[];
+  /** By tier, as far as somebody asked. */
+  readonly leases: Lease[];
 }
+
+export const leaseOf = ({ leases }: Seen, tier: number): Lease =>
+  (leases[tier] ??= { harmless: -1, parts: [UNKNOWN, UNKNOWN, UNKNOWN] });
 
 const PLACES = 1 << 16;
 
 /** One place for a window, by its hash; whatever comes later takes it over, so the memory is bounded. */
 export class Windows {
   readonly #scores: Scores;
-  readonly #tiers: number;
   readonly #known = new Array<Seen | undefined>(PLACES).fill(undefined);
   readonly #sums = new Float64Array(WIDTH);
 
-  /** @param tiers how many there are */
-  constructor(scores: Scores, tiers: number) {
+  constructor(scores: Scores) {
     this.#scores = scores;
-    this.#tiers = tiers;
   }
 
   at(track: Track, now: number): Seen {
@@ -108,8 +110,7 @@ export class Windows {
     const place = hash(sums) & (PLACES - 1);
     const known = this.#known[place];
     if (known !== undefined && equal(known.sums, sums)) return known;
-    const leases = Array.from({ length: this.#tiers }, newLease);
-    return (this.#known[place] = { sums: sums.slice(), score: this.#scores.of(sums), leases });
+    return (this.#known[place] = { sums: sums.slice(), score: this.#scores.of(sums), leases: [] });
   }
 }
 

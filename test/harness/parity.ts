@@ -95,7 +95,7 @@ function said(
   if (ttl_ms === 0) return { ...about, lease: null };
   const harmless = backtest.harmless(kept, tier);
   const lease: Record<string, number> = { harmless };
-  for (const what of DIMENSIONS) lease[what] = backtest.lease(kept, tier, what, MOST, harmless).n;
+  DIMENSIONS.forEach((name, what) => (lease[name] = backtest.lease(kept, tier, what, MOST, harmless).n));
   return { ...about, lease };
 }
 

@@ -119,8 +119,8 @@ for (const [holds, repeat, clean] of [
         if (verdict.lease === undefined || below(2) === 0) continue;
         const { hits: _, errors: _e, signs: _s, harmless, ...rest } = verdict.lease;
         assert.equal(scorer.harmless(kept, tier), harmless);
-        for (const what of DIMENSIONS)
-          assert.equal(scorer.lease(kept, tier, what, MOST, harmless).n, verdict.lease[what], what);
+        for (const [what, name] of DIMENSIONS.entries())
+          assert.equal(scorer.lease(kept, tier, what, MOST, harmless).n, verdict.lease[name], name);
         assert.deepEqual(Object.keys(rest), ['ttl_ms']);
       }
     }
