@@ -6,6 +6,7 @@ import type { Judging } from '../scorer/judge.ts';
 import { setsQuestion, signOrder, signRows, signSets, type Below } from '../scorer/lease.ts';
 import { FEATURES, featuresOf } from '../scorer/features.ts';
 import { OBSERVATIONS, SIGNS } from '../scorer/observations.ts';
+import { seeded } from '../scorer/random.ts';
 import { between, type Question } from '../scorer/search.ts';
 import { WIDTH, place, sumsAt, type Sums } from '../scorer/sums.ts';
 import type { Track } from '../scorer/window.ts';
@@ -107,21 +108,20 @@ export class Windows {
 
   at(track: Track, now: number): Seen {
     const sums = sumsAt(track, now, this.#sums);
-    const place = hash(sums) & (PLACES - 1);
+    const place = placeOf(sums);
     const known = this.#known[place];
     if (known !== undefined && equal(known.sums, sums)) return known;
     return (this.#known[place] = { sums: sums.slice(), score: this.#scores.of(sums), leases: [] });
   }
 }
 
-/** The sums are whole numbers, or estimates that are more than 1 apart: what is behind the point tells nothing more. */
-function hash(sums: Sums): number {
-  let hash = 0;
-  for (let i = 0; i < WIDTH; i++) {
-    hash = Math.imul(hash ^ (sums[i] as number), 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  return hash;
+/** By what the sums, each times a number of its own, leave behind the point. */
+const FACTORS = Float64Array.from({ length: WIDTH }, seeded(1));
+
+function placeOf(sums: Sums): number {
+  let x = 0;
+  for (let i = 0; i < WIDTH; i++) x += (sums[i] as number) * (FACTORS[i] as number);
+  return ((x - Math.floor(x)) * PLACES) | 0;
 }
 
 function equal(one: Sums, other: Sums): boolean {
