@@ -43,15 +43,15 @@ export interface Kept {
   open: number;
   /** The window of the verdict whose lease it has; null: it has had no verdict. */
   leasedAt: Seen | null;
-  /** Hits of its last lease of which all was known: the next one has about as many. */
-  hits: number;
+  /** Seconds for which its score would last have stayed above a line: the next time about as many. */
+  stays: number;
 }
 export const newKept = (): Kept => ({
   record: null,
   until: 0,
   open: 0,
   leasedAt: null,
-  hits: 0,
+  stays: 0,
 });
 
 /** What a gateway reports of a client. */
@@ -138,7 +138,7 @@ export class BacktestScorer {
     for (let i = 0; i < thresholds.length; i++) {
       if ((kept.open & (1 << i)) === 0) continue;
       const holding = score >= (thresholds[i] as number) || now - (since[i] as number) < (holds[i] ?? 0);
-      if (score < releaseLine(this.lines, i) || !holding) this.#find(since, i, before);
+      if (score < releaseLine(this.lines, i) || !holding) this.#find(kept, since, i, before);
     }
     kept.open = 0;
   }
@@ -147,15 +147,17 @@ export class BacktestScorer {
   #close(kept: Kept, record: ClientRecord): void {
     const at = Math.max(...record.since); // that of the last report, as the open ones are
     for (let i = 0; i < record.since.length; i++)
-      if ((kept.open & (1 << i)) !== 0) this.#find(record.since, i, record.track);
+      if ((kept.open & (1 << i)) !== 0) this.#find(kept, record.since, i, record.track);
     kept.open = 0;
     kept.until = at + keptFor(record, this.lines, at);
   }
 
-  #find(since: number[], line: number, track: Track): void {
+  #find(kept: Kept, since: number[], line: number, track: Track): void {
     const at = since[line] as number;
     const question = decay(historyOf(track), this.#scores.features, releaseLine(this.lines, line), at);
-    since[line] = at + this.#scores.last(question);
+    question.hint = kept.stays;
+    kept.stays = this.#scores.last(question);
+    since[line] = at + kept.stays;
   }
 
   /** Writes the tier into the record. */
@@ -223,10 +225,7 @@ export class BacktestScorer {
     const known = parts[what] as Part;
     if (known.exact || known.n > need) return known;
     const question = this.#question(this.#below(seen, tier), what, harmless);
-    if (what === BY_HITS) question.hint = kept.hits;
-    const part = (parts[what] = this.#part(question, what, need));
-    if (what === BY_HITS && part.exact) kept.hits = part.n;
-    return part;
+    return (parts[what] = this.#part(question, what, need));
   }
 
   #part(question: Question, what: number, need: number): Part {
