@@ -207,6 +207,16 @@ test('lines out of order are put into their place, several logs are merged, and 
   assert.deepEqual([...source.left.values()], [1]);
 });
 
+test('a client has one number, whichever of its addresses it came from', () => {
+  const who = clients();
+  assert.deepEqual(
+    ['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1', '2001:db8::2', 'localhost', '192.0.2.2'].map(
+      (address) => who(address)?.number,
+    ),
+    [0, 1, 0, 1, undefined, 2],
+  );
+});
+
 test('requests of one second are spread over it', async (t) => {
   const file = path.join(folder(t), 'a.log');
   writeFileSync(file, `${line(10, '192.0.2.1')}\n`.repeat(4));
