@@ -7,8 +7,8 @@ import type { LayersModel } from '@tensorflow/tfjs';
 import type { Scaling } from './manifest.ts';
 import { softplus } from './softplus.ts';
 
-/** rows: n × inputs scaled values, row after row → n outputs. */
-export type Forward = (rows: Float64Array, n: number) => Float64Array;
+/** rows: n × inputs scaled values, row after row → n outputs, in `into`; made if absent. */
+export type Forward = (rows: Float64Array, n: number, into?: Float64Array) => Float64Array;
 export type Compiled = { forward: Forward } | { reason: string };
 
 interface Dense {
@@ -18,7 +18,7 @@ interface Dense {
   weights: Float64Array;
   bias: Float64Array;
   activate: ((values: Float64Array, n: number) => void) | null;
-  /** What it gave last, kept because a new array costs more than a row of arithmetic. */
+  /** What it gave last, but for the last layer: kept because a new array costs more than a row of arithmetic. */
   output: Float64Array;
 }
 
@@ -73,7 +73,7 @@ export function compile(model: LayersModel, scaling?: readonly Scaling[]): Compi
   if (last === undefined) return { reason: 'there is no Dense layer' };
   if (last.units !== 1) return { reason: `the last layer has ${last.units} units, not 1` };
   if (scaling) fold(layers[0] as Dense, scaling);
-  return { forward: (rows, n) => run(layers, rows, n) };
+  return { forward: (rows, n, into = new Float64Array(n)) => run(layers, rows, n, into) };
 }
 
 /** w·(x - mean)/scale + b = (w/scale)·x + (b - w·mean/scale) */
@@ -132,21 +132,28 @@ function each(scalar: Scalar): (values: Float64Array, n: number) => void {
   };
 }
 
-/** @returns n outputs of the last layer, in an array of their own */
-function run(layers: readonly Dense[], rows: Float64Array, n: number): Float64Array {
+/** @param into where the n outputs of the last layer go */
+function run(layers: readonly Dense[], rows: Float64Array, n: number, into: Float64Array): Float64Array {
   let input = rows;
-  for (const layer of layers) {
+  for (let i = 0; i < layers.length; i++) {
+    const layer = layers[i] as Dense;
     const size = n * layer.units;
     if (layer.output.length < size) layer.output = new Float64Array(size);
-    multiply(layer, input, n);
-    layer.activate?.(layer.output, size);
-    input = layer.output;
+    const output = i < layers.length - 1 ? layer.output : into;
+    multiply(layer, input, n, output);
+    layer.activate?.(output, size);
+    input = output;
   }
-  return input.slice(0, n);
+  return into;
 }
 
 /** Four units at a time: their sums do not wait for each other, and each input is read once for all four. */
-function multiply({ inputs, units, weights, bias, output }: Dense, input: Float64Array, n: number): void {
+function multiply(
+  { inputs, units, weights, bias }: Dense,
+  input: Float64Array,
+  n: number,
+  output: Float64Array,
+): void {
   const blocks = units & ~3;
   for (let row = 0; row < n; row++) {
     const [from, to] = [row * inputs, row * units];

@@ -40,9 +40,10 @@ export interface Model {
   readonly manifest: Manifest;
   /**
    * @param rows n × features raw values (as features() gives them), row after row
+   * @param into where n scores are written if the model is compiled; made if absent
    * @returns n scores in [0, 1]; at once if the model is compiled, else a promise
    */
-  score(rows: Float64Array, n: number): Float64Array | Promise<Float64Array>;
+  score(rows: Float64Array, n: number, into?: Float64Array): Float64Array | Promise<Float64Array>;
   /** Frees what TensorFlow.js holds. No call after it. */
   close(): void;
 }
@@ -177,7 +178,7 @@ async function prove(
   if (forward) layers.dispose();
   const transformed = transformer(scaling);
   const score = forward
-    ? (rows: Float64Array, n: number) => finish(forward(transformed(rows, n), n))
+    ? (rows: Float64Array, n: number, into?: Float64Array) => finish(forward(transformed(rows, n), n, into))
     : (rows: Float64Array, n: number) => finish(slow(scale(rows, n, scaling), n));
   return {
     version: manifest.version,

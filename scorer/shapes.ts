@@ -42,6 +42,10 @@ export function pathOf(target: string): string {
   return end < 0 ? text : text.slice(0, end);
 }
 
+/** Matches what has any of these texts in it. */
+const anyOf = (texts: readonly string[]): RegExp =>
+  new RegExp(texts.map((text) => text.replace(/\W/g, '\\$&')).join('|'));
+
 const asciiLower = (text: string): string => text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
 
 export const blank = (value: string | undefined): boolean =>
@@ -61,6 +65,7 @@ export interface Shapes {
 export function shapes({ endings, odd, agents }: Tables): Shapes {
   const byExtension = new Map<string, Ending>();
   for (const kind of ENDINGS) for (const extension of endings[kind]) byExtension.set(extension, kind);
+  const oddText = anyOf([...odd.raw, ...odd.escaped]);
   const known = new Map<string, AgentClass>();
   const classOf = (userAgent: string): AgentClass => {
     const text = asciiLower(userAgent.slice(0, AGENT_BYTES));
@@ -77,12 +82,7 @@ export function shapes({ endings, odd, agents }: Tables): Shapes {
     dot: (path) => path.includes('/.') && !path.includes('/.well-known/'),
     odd: (whole) => {
       const target = originForm(whole);
-      return (
-        target.charCodeAt(0) !== 47 ||
-        target.charCodeAt(1) === 47 ||
-        odd.raw.some((text) => target.includes(text)) ||
-        (target.includes('%') && odd.escaped.some((text) => target.includes(text)))
-      );
+      return target.charCodeAt(0) !== 47 || target.charCodeAt(1) === 47 || oddText.test(target);
     },
     agent: (userAgent) => {
       if (userAgent === undefined || blank(userAgent)) return 'empty';

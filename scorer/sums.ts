@@ -26,7 +26,12 @@ export interface History {
   /** @param into where to write; made if absent */
   sumsAt(now: number, into?: Sums): Sums;
 }
-export const historyOf = (track: Track): History => ({ sumsAt: (now, into) => sumsAt(track, now, into) });
+export const historyOf = (track: Track): History => ({
+  // A method, not a function in a field: tsx gives those their names when it runs.
+  sumsAt(now, into) {
+    return sumsAt(track, now, into);
+  },
+});
 
 /** Where the sum of a count, or the estimate of a bitmap, stands. @throws Error for a name that is neither */
 export function place(name: string): number {

@@ -11,30 +11,34 @@ export const ENDED = 1;
 export const USED_UP = 2;
 export const NONE = 3;
 
-/** The request that a record was reported at: what counts from there is charged to its lease. */
-export interface Taken {
-  hits: number;
-  errors: number;
-  signs: number;
+/** What a lease is about, in this order. */
+export const DIMENSIONS = ['hits', 'errors', 'signs'] as const;
+export const HITS = 0;
+export const ERRORS = 1;
+export const SIGNS = 2;
+
+export interface Counter {
+  n: number;
+  /** What it was when the client was last reported: what counts from there is charged to the lease. */
+  taken: number;
+  /** How much that may be: at least that, as far as somebody has needed to know it. */
+  lease: number;
+  exact: boolean;
 }
 
 export interface Client {
-  key: string;
+  number: number;
   /** What the scorer holds of it. */
   kept: Kept;
-  hits: number;
-  errors: number;
-  signs: number;
+  hits: Counter;
+  errors: Counter;
+  signs: Counter;
   /** -1: no verdict yet. */
   tier: number;
   score: number;
   held: boolean;
   verdictAt: number;
   untilMs: number;
-  taken: Taken;
-  /** Counted from `taken`: at least that, as far as somebody has needed to know it. */
-  lease: Taken;
-  exact: { hits: boolean; errors: boolean; signs: boolean };
   /** -1: nobody has needed to know it. */
   harmless: number;
   /** A sign that is not harmless has ended the lease. */
@@ -51,22 +55,20 @@ export interface Client {
 /** Not to be added to: lists begin with what is first in them, and take a tenth of what they take if they grow. */
 const NOTHING: never[] = [];
 /** What every lease has at least. */
-const LEAST: Readonly<Taken> = { hits: 0, errors: 1, signs: 1 };
+const [LEAST_HITS, LEAST_ERRORS, LEAST_SIGNS] = [0, 1, 1];
+const newCounter = (lease: number): Counter => ({ n: 0, taken: 0, lease, exact: true });
 
-export const newClient = (key: string): Client => ({
-  key,
-  kept: newKept(key),
-  hits: 0,
-  errors: 0,
-  signs: 0,
+export const newClient = (number: number): Client => ({
+  number,
+  kept: newKept(),
+  hits: newCounter(LEAST_HITS),
+  errors: newCounter(LEAST_ERRORS),
+  signs: newCounter(LEAST_SIGNS),
   tier: -1,
   score: 0,
   held: false,
   verdictAt: 0,
   untilMs: 0,
-  taken: { hits: 0, errors: 0, signs: 0 },
-  lease: { ...LEAST },
-  exact: { hits: true, errors: true, signs: true },
   harmless: -1,
   cut: false,
   newHits: NOTHING,
@@ -76,7 +78,7 @@ export const newClient = (key: string): Client => ({
 });
 
 export function countHit(c: Client, second: number): void {
-  c.hits += 1;
+  c.hits.n += 1;
   const last = c.newHits[c.newHits.length - 1];
   if (last === undefined) c.newHits = [[second, 1]];
   else if (last[0] === second) last[1] += 1;
@@ -96,47 +98,46 @@ export function told(c: Client): void {
   c.toldAt = -1;
 }
 
-export const DIMENSIONS = ['hits', 'errors', 'signs'] as const;
-export type Dimension = (typeof DIMENSIONS)[number];
+const used = ({ n, taken }: Counter): number => n - taken;
+const threeQuarters = ({ lease }: Counter): number => Math.ceil(lease * 0.75);
 
-/** How far a part of the lease must be known to say what state() and nearlySpent() say; 0 if nothing used it. */
-export function need(c: Client, what: Dimension): number {
-  const used = c[what] - c.taken[what];
-  return used === 0 || c.exact[what] ? 0 : Math.min(MOST, Math.ceil((used * 4) / 3) + 2);
+/** How far a part of the lease must be known to say what state() and nearlySpent() say; 0 if it is. */
+export function need(counter: Counter): number {
+  if (counter.exact || used(counter) === 0) return 0;
+  const n = Math.min(MOST, Math.ceil((used(counter) * 4) / 3) + 2);
+  return n < counter.lease ? 0 : n;
 }
 
-export function state(c: Client, ordinal: number, now: number): number {
-  if (c.tier < 0) return NONE;
-  const { taken, lease } = c;
-  if (ordinal > taken.hits + lease.hits || c.errors >= taken.errors + lease.errors) return USED_UP;
-  if (c.cut || c.signs >= taken.signs + lease.signs) return USED_UP;
-  return now >= c.untilMs ? ENDED : HOLDS;
+export function state({ tier, hits, errors, signs, cut, untilMs }: Client, now: number): number {
+  if (tier < 0) return NONE;
+  if (used(hits) > hits.lease || used(errors) >= errors.lease) return USED_UP;
+  if (cut || used(signs) >= signs.lease) return USED_UP;
+  return now >= untilMs ? ENDED : HOLDS;
 }
 
 /** Whether three quarters of the lease are spent. */
-export function nearlySpent(c: Client, ordinal: number): boolean {
-  const { taken, lease } = c;
-  return (
-    ordinal >= taken.hits + Math.max(1, Math.ceil(lease.hits * 0.75)) ||
-    c.errors >= taken.errors + Math.ceil(lease.errors * 0.75) ||
-    c.signs >= taken.signs + Math.ceil(lease.signs * 0.75)
-  );
+export const nearlySpent = ({ hits, errors, signs }: Client): boolean =>
+  used(hits) >= Math.max(1, threeQuarters(hits)) ||
+  used(errors) >= threeQuarters(errors) ||
+  used(signs) >= threeQuarters(signs);
+
+/** The report was taken just now, so nothing is charged to it; the lease is not known yet. */
+function granted(counter: Counter, least: number): void {
+  counter.taken = counter.n;
+  counter.lease = least;
+  counter.exact = false;
 }
 
-/** Gives the client a verdict, whose lease is not known yet. The report was taken just now: nothing is charged to it. */
+/** Gives the client a verdict. */
 export function grant(c: Client, { tier, score, held, ttl_ms }: Said, now: number): void {
   c.tier = tier;
   c.score = score;
   c.held = held;
   c.verdictAt = now;
   c.untilMs = now + ttl_ms;
-  c.taken.hits = c.hits;
-  c.taken.errors = c.errors;
-  c.taken.signs = c.signs;
-  c.lease.hits = LEAST.hits;
-  c.lease.errors = LEAST.errors;
-  c.lease.signs = LEAST.signs;
-  c.exact.hits = c.exact.errors = c.exact.signs = false;
+  granted(c.hits, LEAST_HITS);
+  granted(c.errors, LEAST_ERRORS);
+  granted(c.signs, LEAST_SIGNS);
   c.harmless = -1;
   c.cut = false;
 }

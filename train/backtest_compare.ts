@@ -15,7 +15,8 @@ export interface Mover {
 export class Comparison {
   /** Requests: [tier with the first model][tier with the second]. */
   readonly requests: number[][];
-  readonly clients = new Map<string, Mover>();
+  /** By number. */
+  readonly clients = new Map<number, Mover>();
 
   constructor(tiers: number) {
     this.requests = Array.from({ length: tiers }, () => new Array<number>(tiers).fill(0));
@@ -24,9 +25,11 @@ export class Comparison {
   add({ client }: Arrival, one: Routed, other: Routed): void {
     const row = this.requests[one.tier] as number[];
     row[other.tier] = (row[other.tier] as number) + 1;
-    let mover = this.clients.get(client);
-    if (mover === undefined)
-      this.clients.set(client, (mover = { key: client, requests: 0, moved: 0, by: 0, worst: [0, 0] }));
+    let mover = this.clients.get(client.number);
+    if (mover === undefined) {
+      mover = { key: client.key, requests: 0, moved: 0, by: 0, worst: [0, 0] };
+      this.clients.set(client.number, mover);
+    }
     mover.requests += 1;
     if (one.tier > mover.worst[0]) mover.worst[0] = one.tier;
     if (other.tier > mover.worst[1]) mover.worst[1] = other.tier;

@@ -78,8 +78,9 @@ export class BacktestGateway {
   /** A request arrives: the access phase. Requests must come in the order of time. */
   arrive(arrival: Arrival): Routed {
     const { at, arrived } = arrival;
+    const { number } = arrival.client;
     this.#advance(at);
-    const c = this.#clients.get(arrival.client) ?? this.#clients.add(client.newClient(arrival.client));
+    const c = this.#clients.get(number) ?? this.#clients.add(client.newClient(number));
     this.#catchUp(c);
     const second = Math.floor(at / 1000);
     client.countHit(c, second);
@@ -98,9 +99,9 @@ export class BacktestGateway {
   }
 
   #route(c: Client, now: number): Routed {
-    const state = client.state(c, c.hits, now);
+    const state = client.state(c, now);
     if (state === client.HOLDS || state === client.ENDED) {
-      const early = state === client.HOLDS && client.nearlySpent(c, c.hits);
+      const early = state === client.HOLDS && client.nearlySpent(c);
       const routed = settle(c, state === client.HOLDS ? 'leased' : 'stale');
       if (early) this.counts.early += 1;
       else if (state === client.ENDED) this.counts.ended += 1;
@@ -119,9 +120,9 @@ export class BacktestGateway {
     this.#soil(c, ends);
     client.countAdded(c, this.#scorer.seesSums ? stepOf(withBytes(answered, bytes)) : stepFor(answered));
     if (status < 400 || status === CLIENT_WENT_AWAY) return;
-    c.errors += 1;
+    c.errors.n += 1;
     this.#know(c);
-    if (client.state(c, c.hits, ends) !== client.USED_UP) return;
+    if (client.state(c, ends) !== client.USED_UP) return;
     this.counts.usedUp += 1;
     this.#report(c, ends);
   }
@@ -196,17 +197,18 @@ export class BacktestGateway {
 
   /** The hits that are left of a lease that holds and is not nearly spent, -1 without one. */
   #left(c: Client, now: number): number {
-    if (client.state(c, c.hits, now) !== client.HOLDS || client.nearlySpent(c, c.hits)) return -1;
-    if (!c.exact.hits) {
-      c.lease.hits = this.#scorer.lease(c.kept, c.tier, 'hits', MOST, 0).n;
-      c.exact.hits = true;
+    if (client.state(c, now) !== client.HOLDS || client.nearlySpent(c)) return -1;
+    const { hits } = c;
+    if (!hits.exact) {
+      hits.lease = this.#scorer.lease(c.kept, c.tier, client.HITS, MOST, 0).n;
+      hits.exact = true;
     }
-    return client.nearlySpent(c, c.hits) ? -1 : c.taken.hits + c.lease.hits - c.hits;
+    return client.nearlySpent(c) ? -1 : hits.taken + hits.lease - hits.n;
   }
 
   /** A sign that the lease does not call harmless ends it. */
   #showSigns(c: Client, signs: number): void {
-    c.signs += 1;
+    c.signs.n += 1;
     if (c.tier < 0 || c.cut) return;
     this.#knowHarmless(c);
     if ((signs & ~c.harmless) !== 0) c.cut = true;
@@ -219,14 +221,18 @@ export class BacktestGateway {
   /** Finds out as much of a client's lease as its counters have come to need. */
   #know(c: Client): void {
     if (c.tier < 0 || c.cut) return;
-    for (const what of client.DIMENSIONS) {
-      const need = client.need(c, what);
-      if (need === 0 || need < c.lease[what]) continue;
-      if (what !== 'hits') this.#knowHarmless(c);
-      const known = this.#scorer.lease(c.kept, c.tier, what, need, c.harmless);
-      c.lease[what] = known.n;
-      c.exact[what] = known.exact;
-    }
+    this.#knowPart(c, c.hits, client.HITS);
+    this.#knowPart(c, c.errors, client.ERRORS);
+    this.#knowPart(c, c.signs, client.SIGNS);
+  }
+
+  #knowPart(c: Client, counter: client.Counter, what: number): void {
+    const need = client.need(counter);
+    if (need === 0) return;
+    if (what !== client.HITS) this.#knowHarmless(c);
+    const { n, exact } = this.#scorer.lease(c.kept, c.tier, what, need, c.harmless);
+    counter.lease = n;
+    counter.exact = exact;
   }
 }
 

@@ -1,11 +1,11 @@
 /**
- * The clients seen of late, by key: `most` of them at least and twice that at most. In two halves, of which the older is
+ * The clients seen of late, by number: `most` of them at least and twice that at most. In two halves, of which the older is
  * dropped whole when the younger is full: an exact order of use would cost more than all else that a backtest does.
  */
-export class Recent<T extends { key: string }> {
+export class Recent<T extends { number: number }> {
   readonly #most: number;
-  #young = new Map<string, T>();
-  #old = new Map<string, T>();
+  #young = new Map<number, T>();
+  #old = new Map<number, T>();
   /** Dropped for want of room. */
   forgotten = 0;
 
@@ -13,12 +13,12 @@ export class Recent<T extends { key: string }> {
     this.#most = most;
   }
 
-  get(key: string): T | undefined {
-    const young = this.#young.get(key);
+  get(number: number): T | undefined {
+    const young = this.#young.get(number);
     if (young !== undefined) return young;
-    const old = this.#old.get(key);
+    const old = this.#old.get(number);
     if (old === undefined) return undefined;
-    this.#old.delete(key);
+    this.#old.delete(number);
     return this.add(old);
   }
 
@@ -28,7 +28,7 @@ export class Recent<T extends { key: string }> {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(item.key, item);
+    this.#young.set(item.number, item);
     return item;
   }
 }

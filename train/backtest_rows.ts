@@ -40,7 +40,7 @@ export class Rows {
   }
 
   add({ time, client, place }: Arrival, { tier, score }: Routed): void {
-    const line = this.#line(isoTime(time), client, this.#tiers[tier] as string, score);
+    const line = this.#line(isoTime(time), client.key, this.#tiers[tier] as string, score);
     if (place !== this.#next) {
       this.#ahead.set(place, line);
       return;

@@ -31,12 +31,11 @@ import {
   type Lines,
 } from '../scorer/tier.ts';
 import { addHits, addStep, copyFrom, prune, type Step, type Track } from '../scorer/window.ts';
-import type { Dimension } from './backtest_client.ts';
-import { Scores, Windows, seesSums, type Lease, type Part, type Seen } from './backtest_windows.ts';
+import { ERRORS, HITS as BY_HITS } from './backtest_client.ts';
+import { Scores, Windows, leaseOf, seesSums, type Part, type Seen } from './backtest_windows.ts';
 
 /** What the scorer holds of a client. */
 export interface Kept {
-  key: string;
   record: ClientRecord | null;
   /** Second from which on the store has forgotten it; not before that, where `open` is not 0. */
   until: number;
@@ -44,16 +43,15 @@ export interface Kept {
   open: number;
   /** The window of the verdict whose lease it has; null: it has had no verdict. */
   leasedAt: Seen | null;
-  /** Hits of its last lease of which all was known: the next one has about as many. */
-  hits: number;
+  /** Seconds for which its score would last have stayed above a line: the next time about as many. */
+  stays: number;
 }
-export const newKept = (key: string): Kept => ({
-  key,
+export const newKept = (): Kept => ({
   record: null,
   until: 0,
   open: 0,
   leasedAt: null,
-  hits: 0,
+  stays: 0,
 });
 
 /** What a gateway reports of a client. */
@@ -93,7 +91,7 @@ export class BacktestScorer {
 
   constructor(model: Judging, hysteresis: Omit<Lines, 'thresholds'>) {
     this.#scores = new Scores(model);
-    this.#windows = new Windows(this.#scores, model.thresholds.length + 1);
+    this.#windows = new Windows(this.#scores);
     this.seesSums = seesSums(model.features);
     this.#monotone = model.monotone;
     this.#hitsOnly = hitsOnly(model.features);
@@ -140,7 +138,7 @@ export class BacktestScorer {
     for (let i = 0; i < thresholds.length; i++) {
       if ((kept.open & (1 << i)) === 0) continue;
       const holding = score >= (thresholds[i] as number) || now - (since[i] as number) < (holds[i] ?? 0);
-      if (score < releaseLine(this.lines, i) || !holding) this.#find(since, i, before);
+      if (score < releaseLine(this.lines, i) || !holding) this.#find(kept, since, i, before);
     }
     kept.open = 0;
   }
@@ -149,15 +147,17 @@ export class BacktestScorer {
   #close(kept: Kept, record: ClientRecord): void {
     const at = Math.max(...record.since); // that of the last report, as the open ones are
     for (let i = 0; i < record.since.length; i++)
-      if ((kept.open & (1 << i)) !== 0) this.#find(record.since, i, record.track);
+      if ((kept.open & (1 << i)) !== 0) this.#find(kept, record.since, i, record.track);
     kept.open = 0;
     kept.until = at + keptFor(record, this.lines, at);
   }
 
-  #find(since: number[], line: number, track: Track): void {
+  #find(kept: Kept, since: number[], line: number, track: Track): void {
     const at = since[line] as number;
     const question = decay(historyOf(track), this.#scores.features, releaseLine(this.lines, line), at);
-    since[line] = at + this.#scores.last(question);
+    question.hint = kept.stays;
+    kept.stays = this.#scores.last(question);
+    since[line] = at + kept.stays;
   }
 
   /** Writes the tier into the record. */
@@ -188,11 +188,12 @@ export class BacktestScorer {
   /** Whether the hits that are left of a lease still do not reach the line. */
   #holdsOn(seen: Seen, tier: number, left: number): boolean {
     if (left < 0 || this.lines.thresholds[tier] === undefined) return left >= 0;
-    const lease = seen.leases[tier] as Lease;
-    if (this.#monotone && (lease.hits.exact || left <= lease.hits.n)) return left <= lease.hits.n;
+    const { parts } = leaseOf(seen, tier);
+    const known = parts[BY_HITS] as Part;
+    if (this.#monotone && (known.exact || left <= known.n)) return left <= known.n;
     const question = hitsQuestion(this.#below(seen, tier), this.#scores.features);
     const holds = this.#scores.at(question, left) < question.line;
-    if (holds && this.#monotone) lease.hits = { n: left, exact: false };
+    if (holds && this.#monotone) parts[BY_HITS] = { n: left, exact: false };
     return holds;
   }
 
@@ -205,43 +206,41 @@ export class BacktestScorer {
     if (!this.#monotone) return 0;
     if (this.#hitsOnly || this.lines.thresholds[tier] === undefined) return ALL_SIGNS;
     const seen = kept.leasedAt as Seen;
-    const lease = seen.leases[tier] as Lease;
+    const lease = leaseOf(seen, tier);
     if (lease.harmless < 0) lease.harmless = this.#scores.harmless(this.#below(seen, tier));
     return lease.harmless;
   }
 
   /**
    * A part of the lease that judge() would have granted, at least as far as `need` goes.
+   * @param what its dimension
    * @param harmless as above; for errors and signs
    * @returns its number, or where not `exact`, one that it has at least
    */
-  lease(kept: Kept, tier: number, what: Dimension, need: number, harmless: number): Part {
+  lease(kept: Kept, tier: number, what: number, need: number, harmless: number): Part {
     if (!this.#monotone) return ONE;
     if (this.lines.thresholds[tier] === undefined) return ENDLESS;
     const seen = kept.leasedAt as Seen;
-    const lease = seen.leases[tier] as Lease;
-    const known = lease[what];
+    const { parts } = leaseOf(seen, tier);
+    const known = parts[what] as Part;
     if (known.exact || known.n > need) return known;
     const question = this.#question(this.#below(seen, tier), what, harmless);
-    if (what === 'hits') question.hint = kept.hits;
-    const part = (lease[what] = this.#part(question, what, need));
-    if (what === 'hits' && part.exact) kept.hits = part.n;
-    return part;
+    return (parts[what] = this.#part(question, what, need));
   }
 
-  #part(question: Question, what: Dimension, need: number): Part {
+  #part(question: Question, what: number, need: number): Part {
     const step = STEPS.find((n) => n >= need) as number;
     const holds = this.#scores.at(question, step) < question.line;
     if (holds && step < MOST) return { n: step, exact: false };
     question.to = step;
     const n = holds ? MOST : this.#scores.last(question);
-    return { n: what === 'hits' ? n : Math.min(MOST, n + 1), exact: true };
+    return { n: what === BY_HITS ? n : Math.min(MOST, n + 1), exact: true };
   }
 
-  #question(below: Below, what: Dimension, harmless: number): Question {
+  #question(below: Below, what: number, harmless: number): Question {
     const names = this.#scores.features;
-    if (what === 'hits' || this.#hitsOnly) return hitsQuestion(below, names);
-    return worseQuestions(below, names, MOST, harmless)[what === 'errors' ? 0 : 1];
+    if (what === BY_HITS || this.#hitsOnly) return hitsQuestion(below, names);
+    return worseQuestions(below, names, MOST, harmless)[what === ERRORS ? 0 : 1];
   }
 }
 

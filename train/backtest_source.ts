@@ -6,13 +6,12 @@ import { HASTY_S, noPages, type Pages } from '../scorer/hasty.ts';
 import { looksOf, type Look } from '../scorer/observations.ts';
 import { Queue } from './backtest_queue.ts';
 import type { LogRow } from './line.ts';
-import { keys, NO_ADDRESS } from './logs.ts';
+import { clients, NO_ADDRESS, type Who } from './logs.ts';
 import { newSummary, rowsOf, type LogSummary } from './parse.ts';
 import { unseen } from './unseen.ts';
 
 export interface Arrival {
-  /** The client key. */
-  client: string;
+  client: Who;
   /** Its place among the lines that count, from 0, in the log's order. */
   place: number;
   /** As logged, Unix seconds. */
@@ -85,7 +84,7 @@ async function* merged(files: readonly string[], summary: LogSummary): AsyncGene
 
 /** A line that is not due yet. */
 interface Waiting {
-  client: string;
+  client: Who;
   place: number;
   row: LogRow;
 }
@@ -108,17 +107,18 @@ function due(waiting: Queue<Waiting>, before: number, pages: LastPages): Arrival
 
 function arrivalOf({ client, place, row }: Waiting, at: number, pages: LastPages): Arrival {
   const { time, status, bytes, duration } = row;
-  const [arrived, answered] = looksOf(row, status, pages.of(client, time), time);
+  const [arrived, answered] = looksOf(row, status, pages.of(client.number, time), time);
   return { client, place, time, at, ends: at + 1000 * duration, status, bytes, arrived, answered };
 }
 
 /** The last pages of the clients that were seen of late: what was asked for HASTY_S ago says nothing any more. */
 class LastPages {
   #until = -Infinity;
-  #now = new Map<string, Pages>();
-  #before = new Map<string, Pages>();
+  #now = new Map<number, Pages>();
+  #before = new Map<number, Pages>();
 
-  of(client: string, time: number): Pages {
+  /** @param client its number */
+  of(client: number, time: number): Pages {
     if (time >= this.#until) {
       this.#before = this.#now;
       this.#now = new Map();
@@ -137,12 +137,12 @@ class LastPages {
 export async function* arrivals(files: readonly string[], source: Source): AsyncGenerator<Arrival[]> {
   const waiting = new Queue<Waiting>();
   const pages = new LastPages();
-  const keyOf = keys();
+  const whoIs = clients();
   let place = 0;
   let newest = -Infinity;
   for await (const rows of merged(files, source.summary)) {
     for (const row of rows) {
-      const client = keyOf(row.client);
+      const client = whoIs(row.client);
       const reason = client === null ? NO_ADDRESS : unseen(row);
       if (client === null || reason !== null) {
         source.left.set(reason ?? NO_ADDRESS, (source.left.get(reason ?? NO_ADDRESS) ?? 0) + 1);

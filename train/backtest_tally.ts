@@ -27,7 +27,8 @@ const DAY_MS = 86_400_000;
 
 export class Tally {
   readonly tiers: TierTally[];
-  readonly clients = new Map<string, ClientTally>();
+  /** By number. */
+  readonly clients = new Map<number, ClientTally>();
   readonly origins: Record<string, number> = {};
   requests = 0;
   first = Infinity;
@@ -45,8 +46,8 @@ export class Tally {
     const of = this.tiers[tier] as TierTally;
     of.requests += 1;
     of.bytes += bytes;
-    let c = this.clients.get(client);
-    if (c === undefined) this.clients.set(client, (c = this.#newClient(client, tier)));
+    let c = this.clients.get(client.number);
+    if (c === undefined) this.clients.set(client.number, (c = this.#newClient(client.key, tier)));
     c.requests += 1;
     c.by[tier] = (c.by[tier] as number) + 1;
     if (c.by[tier] === 1) of.clients += 1;

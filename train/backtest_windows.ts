@@ -6,6 +6,7 @@ import type { Judging } from '../scorer/judge.ts';
 import { setsQuestion, signOrder, signRows, signSets, type Below } from '../scorer/lease.ts';
 import { FEATURES, featuresOf } from '../scorer/features.ts';
 import { OBSERVATIONS, SIGNS } from '../scorer/observations.ts';
+import { seeded } from '../scorer/random.ts';
 import { between, type Question } from '../scorer/search.ts';
 import { WIDTH, place, sumsAt, type Sums } from '../scorer/sums.ts';
 import type { Track } from '../scorer/window.ts';
@@ -20,25 +21,26 @@ export class Scores {
   readonly features: readonly string[];
   readonly #score: Judging['score'];
   readonly #row: Float64Array;
+  readonly #one = new Float64Array(1);
   readonly #signs: readonly number[];
 
   constructor({ features, score }: Judging) {
     this.features = features;
     this.#score = score;
     this.#row = new Float64Array(features.length);
-    this.#signs = signOrder(this.#compute(signRows(features), SIGNS.length));
+    this.#signs = signOrder(atOnce(score(signRows(features), SIGNS.length)));
   }
 
   /** The score of what is in a window. */
   of(sums: Sums): number {
     featuresOf(sums, this.features, this.#row, 0);
-    return this.#compute(this.#row, 1)[0] as number;
+    return this.#ofRow();
   }
 
   /** The score that a question is about, at x. */
   at(question: Question, x: number): number {
     question.fill(x, this.#row, 0);
-    return this.#compute(this.#row, 1)[0] as number;
+    return this.#ofRow();
   }
 
   /** What search() finds for one question. */
@@ -58,11 +60,14 @@ export class Scores {
     return sets[this.last(setsQuestion(below, this.features, sets))] as number;
   }
 
-  #compute(rows: Float64Array, n: number): Float64Array {
-    const scores = this.#score(rows, n);
-    if (scores instanceof Promise) throw new Error('a backtest needs a model that answers at once');
-    return scores;
+  #ofRow(): number {
+    return atOnce(this.#score(this.#row, 1, this.#one))[0] as number;
   }
+}
+
+function atOnce(scores: ReturnType<Judging['score']>): Float64Array {
+  if (scores instanceof Promise) throw new Error('a backtest needs a model that answers at once');
+  return scores;
 }
 
 /** As much as is known of a part of a lease. */
@@ -73,54 +78,50 @@ export interface Part {
 export interface Lease {
   /** -1: not known. */
   harmless: number;
-  hits: Part;
-  errors: Part;
-  signs: Part;
+  /** By dimension. */
+  parts: Part[];
 }
 const UNKNOWN: Part = { n: 0, exact: false };
-const newLease = (): Lease => ({ harmless: -1, hits: UNKNOWN, errors: UNKNOWN, signs: UNKNOWN });
 
 /** What is in a window, and what was found out about that: the same object for equal windows, as long as one is remembered. */
 export interface Seen {
   readonly sums: Sums;
   readonly score: number;
-  /** By tier. */
-  readonly leases: readonly Lease[];
+  /** By tier, as far as somebody asked. */
+  readonly leases: Lease[];
 }
+
+export const leaseOf = ({ leases }: Seen, tier: number): Lease =>
+  (leases[tier] ??= { harmless: -1, parts: [UNKNOWN, UNKNOWN, UNKNOWN] });
 
 const PLACES = 1 << 16;
 
 /** One place for a window, by its hash; whatever comes later takes it over, so the memory is bounded. */
 export class Windows {
   readonly #scores: Scores;
-  readonly #tiers: number;
   readonly #known = new Array<Seen | undefined>(PLACES).fill(undefined);
   readonly #sums = new Float64Array(WIDTH);
 
-  /** @param tiers how many there are */
-  constructor(scores: Scores, tiers: number) {
+  constructor(scores: Scores) {
     this.#scores = scores;
-    this.#tiers = tiers;
   }
 
   at(track: Track, now: number): Seen {
     const sums = sumsAt(track, now, this.#sums);
-    const place = hash(sums) & (PLACES - 1);
+    const place = placeOf(sums);
     const known = this.#known[place];
     if (known !== undefined && equal(known.sums, sums)) return known;
-    const leases = Array.from({ length: this.#tiers }, newLease);
-    return (this.#known[place] = { sums: sums.slice(), score: this.#scores.of(sums), leases });
+    return (this.#known[place] = { sums: sums.slice(), score: this.#scores.of(sums), leases: [] });
   }
 }
 
-/** The sums are whole numbers, or estimates that are more than 1 apart: what is behind the point tells nothing more. */
-function hash(sums: Sums): number {
-  let hash = 0;
-  for (let i = 0; i < WIDTH; i++) {
-    hash = Math.imul(hash ^ (sums[i] as number), 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  return hash;
+/** By what the sums, each times a number of its own, leave behind the point. */
+const FACTORS = Float64Array.from({ length: WIDTH }, seeded(1));
+
+function placeOf(sums: Sums): number {
+  let x = 0;
+  for (let i = 0; i < WIDTH; i++) x += (sums[i] as number) * (FACTORS[i] as number);
+  return ((x - Math.floor(x)) * PLACES) | 0;
 }
 
 function equal(one: Sums, other: Sums): boolean {

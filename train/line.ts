@@ -38,10 +38,12 @@ const TIME =
   /^(\d\d)\/([A-Z][a-z]{2})\/(\d{4}):([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60) ([+-])(\d\d)([0-5]\d)$/;
 const TIME_CHARS = 26;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+/** Nearly all have one of METHODS, the same text each time. */
 const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** At the end of a request line. Nearly all have one of these, which are found faster. */
-const PROTOCOLS = [' HTTP/1.1', ' HTTP/1.0', ' HTTP/2.0'];
-const PROTOCOL = / HTTP\/\d(?:\.\d)?$/;
+const PROTOCOLS = ['HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0'];
+const PROTOCOL = /HTTP\/\d(?:\.\d)?$/;
+const METHODS = ['GET', 'POST'];
 const NEEDS_DECODING = /[\\\x80-\xff]/;
 
 /** `18/Oct/2019:14:23:02 +0200` as Unix seconds; NaN if it is no such time. */
@@ -145,16 +147,15 @@ function field(line: string, from: number, to: number, plain: boolean): string {
 /** Splits a request line. Targets may hold blanks, which browsers of old sent. */
 function request(text: string): Pick<LogRow, 'method' | 'target' | 'protocol'> {
   const first = text.indexOf(' ');
-  const method = text.slice(0, Math.max(0, first));
-  if (method !== 'GET' && method !== 'POST' && !METHOD.test(method)) {
-    return { method: '', target: text, protocol: '' };
-  }
+  const known = METHODS.find((method) => method.length === first && text.startsWith(method));
+  const method = known ?? text.slice(0, Math.max(0, first));
+  if (known === undefined && !METHOD.test(method)) return { method: '', target: text, protocol: '' };
   const protocol = PROTOCOLS.find((known) => text.endsWith(known)) ?? PROTOCOL.exec(text)?.[0] ?? '';
-  const last = text.length - protocol.length;
-  const versioned = protocol !== '' && last > first;
+  const last = text.length - protocol.length - 1;
+  const versioned = protocol !== '' && last > first && text.charCodeAt(last) === 32;
   const target = text.slice(first + 1, versioned ? last : text.length);
   if (target === '' || /^\s/.test(target)) return { method: '', target: text, protocol: '' };
-  return { method, target, protocol: versioned ? protocol.slice(1) : '' };
+  return { method, target, protocol: versioned ? protocol : '' };
 }
 
 /**

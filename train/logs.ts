@@ -13,17 +13,26 @@ export interface Logs {
   reasons: Map<string, number>;
 }
 
-/** Client keys by address as logged: made once each, and null for what is no address. */
-export function keys(): (address: string) => string | null {
-  const known = new Map<string, string | null>();
+/** A client of a log: its key, and a number of its own, from 0 on. */
+export interface Who {
+  key: string;
+  number: number;
+}
+
+/** Clients by address as logged: made once each, and null for what is no address. */
+export function clients(): (address: string) => Who | null {
+  const byAddress = new Map<string, Who | null>();
+  const byKey = new Map<string, Who>();
   return (address) => {
-    let key = known.get(address);
-    if (key === undefined) {
-      // A copy: a piece of a line keeps alive the whole piece of the file that the line came from.
-      const copy = Buffer.from(address, 'latin1').toString('latin1');
-      known.set(copy, (key = clientKey(copy)));
-    }
-    return key;
+    let who = byAddress.get(address);
+    if (who !== undefined) return who;
+    // A copy: a piece of a line keeps alive the whole piece of the file that the line came from.
+    const copy = Buffer.from(address, 'latin1').toString('latin1');
+    const key = clientKey(copy);
+    who = key === null ? null : (byKey.get(key) ?? { key, number: byKey.size });
+    if (who !== null) byKey.set(who.key, who);
+    byAddress.set(copy, who);
+    return who;
   };
 }
 
@@ -33,19 +42,20 @@ export function keys(): (address: string) => string | null {
  */
 export async function entriesOf(files: string[]): Promise<Logs> {
   const entries: Entry[] = [];
-  const keyOf = keys();
+  const whoIs = clients();
   const reasons = new Map<string, number>();
   let left = 0;
   const summary = await readLogs(files, (row) => {
-    const client = keyOf(row.client);
-    const reason = client === null ? NO_ADDRESS : unseen(row);
-    if (client === null || reason !== null) {
+    const who = whoIs(row.client);
+    const reason = who === null ? NO_ADDRESS : unseen(row);
+    if (who === null || reason !== null) {
       left += 1;
       reasons.set(reason ?? NO_ADDRESS, (reasons.get(reason ?? NO_ADDRESS) ?? 0) + 1);
       return;
     }
     const { time, method, target, status, bytes, referer, userAgent } = row;
-    entries.push({ time, client, address: row.client, method, target, status, bytes, referer, userAgent });
+    const [client, address] = [who.key, row.client];
+    entries.push({ time, client, address, method, target, status, bytes, referer, userAgent });
   });
   entries.sort((a, b) => a.time - b.time); // stable: lines of one second keep their order
   return { entries, summary, left, reasons };

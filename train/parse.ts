@@ -107,7 +107,14 @@ export async function* rowsOf(file: string, summary: LogSummary): AsyncGenerator
   });
   stream.on('error', () => undefined); // it is thrown where the lines are taken
   try {
-    for await (const lines of linesOf(stream)) yield lines.map(take).filter((row) => row !== null);
+    for await (const lines of linesOf(stream)) {
+      const rows: LogRow[] = [];
+      for (const text of lines) {
+        const row = take(text);
+        if (row !== null) rows.push(row);
+      }
+      yield rows;
+    }
   } catch (error) {
     throw stream.errored === error ? unreadable(name, error as Error) : error;
   }

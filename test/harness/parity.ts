@@ -36,7 +36,7 @@ export function waiting(lines: readonly LogRow[]): Map<string, Waiting> {
     const key = clientKey(row.client) as string;
     const one = clients.get(key) ?? {
       key,
-      held: [newKept(key)],
+      held: [newKept()],
       pages: noPages(),
       arrived: [],
       ended: [],
@@ -84,17 +84,18 @@ function taken(one: Waiting, reported: ReportClient): Added[] {
 /** What the backtest says to what is told of one client in a second. */
 function said(
   backtest: BacktestScorer,
+  key: string,
   kept: Kept,
   told: Told,
   second: number,
   tiers: readonly string[],
 ): unknown {
   const { score, tier, requests_60s, ttl_ms } = backtest.report(kept, told, { s: second, ms: 0 });
-  const about = { ip: kept.key, score, tier: tiers[tier], requests_60s };
+  const about = { ip: key, score, tier: tiers[tier], requests_60s };
   if (ttl_ms === 0) return { ...about, lease: null };
   const harmless = backtest.harmless(kept, tier);
   const lease: Record<string, number> = { harmless };
-  for (const what of DIMENSIONS) lease[what] = backtest.lease(kept, tier, what, MOST, harmless).n;
+  DIMENSIONS.forEach((name, what) => (lease[name] = backtest.lease(kept, tier, what, MOST, harmless).n));
   return { ...about, lease };
 }
 
@@ -126,7 +127,7 @@ export function follow(
         tier: tiers.indexOf(reported.tier ?? ''),
         leased: reported.leased ?? -1,
       };
-      const answer = said(backtest, kept, told, second, tiers);
+      const answer = said(backtest, one.key, kept, told, second, tiers);
       if (!equal(answer, recorded(verdict))) differing = answer;
       else if (!held.some((other) => equal(other, kept))) held.push(kept);
     }

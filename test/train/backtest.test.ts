@@ -11,6 +11,7 @@ import { BacktestGateway, type Routed } from '../../train/backtest_gateway.ts';
 import { Rows } from '../../train/backtest_rows.ts';
 import { arrivals, newSource, type Arrival } from '../../train/backtest_source.ts';
 import { Tally } from '../../train/backtest_tally.ts';
+import { clients, type Who } from '../../train/logs.ts';
 import { noPages } from '../../scorer/hasty.ts';
 import type { Judging } from '../../scorer/judge.ts';
 import { looksOf } from '../../scorer/observations.ts';
@@ -28,11 +29,19 @@ interface Asked {
   seconds?: number;
 }
 let place = 0;
-const request = ({ at, client = '192.0.2.1', status = 200, seconds = 0, ...more }: Asked): Arrival => {
+const whoIs = clients();
+const request = ({
+  at,
+  client: address = '192.0.2.1',
+  status = 200,
+  seconds = 0,
+  ...more
+}: Asked): Arrival => {
   const { method = 'GET', referer = 'http://site/' } = more;
   const asked = { method, target: '/a.css', referer, userAgent: 'Mozilla/5.0' };
   const [arrived, answered] = looksOf(asked, status, noPages(), START + at);
   const [time, ends] = [START + at, 1000 * (START + at + seconds)];
+  const client = whoIs(address) as Who;
   return { client, place: place++, time, at: 1000 * time, ends, status, bytes: 100, arrived, answered };
 };
 
@@ -191,11 +200,21 @@ test('lines out of order are put into their place, several logs are merged, and 
     [...at].sort((x, y) => x - y),
   );
   assert.deepEqual(
-    seen.map(({ client }) => client.slice(-1)),
+    seen.map(({ client }) => client.key.slice(-1)),
     ['2', '5', '1', '4', '3'],
   );
   assert.equal(source.late, 1);
   assert.deepEqual([...source.left.values()], [1]);
+});
+
+test('a client has one number, whichever of its addresses it came from', () => {
+  const who = clients();
+  assert.deepEqual(
+    ['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1', '2001:db8::2', 'localhost', '192.0.2.2'].map(
+      (address) => who(address)?.number,
+    ),
+    [0, 1, 0, 1, undefined, 2],
+  );
 });
 
 test('requests of one second are spread over it', async (t) => {
@@ -246,9 +265,9 @@ test('two models side by side: the matrix has every request, and who moves furth
     const route = (tier: number): Routed => ({ tier, score: 0, origin: 'fresh' });
     comparison.add(request({ at: 0, client }), route(one), route(other));
   };
-  go('a', 0, 0);
-  go('b', 0, 1);
-  go('c', 0, 2);
+  go('192.0.2.1', 0, 0);
+  go('192.0.2.2', 0, 1);
+  go('192.0.2.3', 0, 2);
   assert.deepEqual(comparison.requests, [
     [1, 1, 1],
     [0, 0, 0],
@@ -257,8 +276,8 @@ test('two models side by side: the matrix has every request, and who moves furth
   assert.deepEqual(
     comparison.movers().map(({ key, worst }) => [key, ...worst]),
     [
-      ['c', 0, 2],
-      ['b', 0, 1],
+      ['192.0.2.3', 0, 2],
+      ['192.0.2.2', 0, 1],
     ],
   );
 });

@@ -82,7 +82,7 @@ for (const [holds, repeat, clean] of [
     const scorer = new BacktestScorer(model, hysteresis);
     const tiers = new Set<string>();
     for (let client = 0; client < 40; client++) {
-      const [kept, eager] = [newKept('a'), new Eager()];
+      const [kept, eager] = [newKept(), new Eager()];
       let s = 1_700_000_000 + below(60);
       let tier = -1;
       let waiting = 0;
@@ -119,8 +119,8 @@ for (const [holds, repeat, clean] of [
         if (verdict.lease === undefined || below(2) === 0) continue;
         const { hits: _, errors: _e, signs: _s, harmless, ...rest } = verdict.lease;
         assert.equal(scorer.harmless(kept, tier), harmless);
-        for (const what of DIMENSIONS)
-          assert.equal(scorer.lease(kept, tier, what, MOST, harmless).n, verdict.lease[what], what);
+        for (const [what, name] of DIMENSIONS.entries())
+          assert.equal(scorer.lease(kept, tier, what, MOST, harmless).n, verdict.lease[name], name);
         assert.deepEqual(Object.keys(rest), ['ttl_ms']);
       }
     }
