@@ -6,8 +6,9 @@
 /** Directives that are about Lua: each is one line of the rendering. */
 const LUA = /^ *(?:lua_\w+|env|\w+_by_lua_block) .*\n/gm;
 
-/** The variables of a verdict, and the maps that make them fit for a log line or a header. */
-const VERDICT = /^ *set \$\w+ .*;\n|^ *map \$(?:score|wait_ms) [^}]*\}\n/gm;
+/** The variables of a verdict, and the maps that make them, or make them fit for a log line or a header. */
+const VERDICT =
+  /^ *set \$\w+ .*;\n|^ *map "" \$(?:tier|score|origin|wait_ms|tier_would) [^}]*\}\n|^ *map \S+ \$(?:verdict_has_indexes|score_known) [^}]*\}\n/gm;
 
 /** What only Lua knows of the cache: the age of an answer, and a target whose answers are not kept. */
 const CACHE =

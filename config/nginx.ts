@@ -1,7 +1,7 @@
 /**
  * nginx.conf for a configuration, as text. Every directive that is not nginx's default says why it is there.
- * The Lua modules set $tier, $score, $origin, $wait_ms and, when observing, $tier_would; what `set` gives
- * (nginx_proxy.ts) is what they mean when Lua leaves them alone.
+ * The Lua modules set $tier, $score, $origin, $wait_ms and, when observing, $tier_would; what a map gives
+ * (nginx_verdict.ts) is what they mean when Lua leaves them alone.
  */
 import { join } from 'node:path';
 import { resolver } from './gateway.ts';

@@ -9,14 +9,10 @@ import { indent, type Place } from './nginx_place.ts';
 import { poolServer, retries } from './nginx_pool.ts';
 import { proxy } from './nginx_proxy.ts';
 import { redirect, redirects, tlsServers } from './nginx_tls.ts';
-import { verdictSets } from './nginx_verdict.ts';
 import type { Config } from './schema.ts';
 
-/** What the log says of a request that Lua leaves alone. */
-const verdict = (config: Config): string[] => [
-  ...verdictSets(config),
-  ...(logsDetails(config) ? ['set $log_line "";'] : []),
-];
+/** Where Lua puts the whole line of the log. */
+const line = (config: Config): string[] => (logsDetails(config) ? ['set $log_line "";'] : []);
 
 function listen(config: Config, port: number, more: readonly string[]): string {
   const { address, proxy_protocol } = config.listen;
@@ -50,7 +46,7 @@ export function publicServers(config: Config, place: Place): string[] {
 
 /** A redirect reaches no backend and is no hit: the request that follows it is. */
 const onlyRedirect = (config: Config): string[] => [
-  ...verdict(config),
+  ...line(config),
   'set $tier "";',
   'set $origin redirected;',
   ...siteGate(config),
@@ -61,7 +57,7 @@ const onlyRedirect = (config: Config): string[] => [
 
 /** What a server does with requests. */
 const site = (config: Config, place: Place): string[] => [
-  ...verdict(config),
+  ...line(config),
   ...siteGate(config),
   ...deniedLocation(config),
   ...poolServer(config),

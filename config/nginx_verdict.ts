@@ -1,29 +1,30 @@
 /**
- * What a request's verdict is before Lua has said anything, and what the log says of it. Lua writes only what differs;
- * in mode off there is none, and so that no request pays for it, what is always the same is text.
+ * What a request's verdict is where Lua says nothing, and what the log says of it. In mode off Lua says nothing of any,
+ * and so that no request pays for it, what is always the same is text.
  */
 import { deniesAnybody } from './access.ts';
 import { scores } from './mode.ts';
 import { redirects } from './nginx_tls.ts';
 import type { Config } from './schema.ts';
 
-/** Lines of a public server. */
-export function verdictSets(config: Config): string[] {
-  if (!scores(config)) return [];
-  const set = [
-    `set $tier ${config.default_tier};`,
-    'set $score null;',
-    'set $origin leased;',
-    'set $wait_ms 0;',
-  ];
-  return config.mode === 'observe' ? [...set, 'set $tier_would "";'] : set;
-}
-
 const constant = (variable: string, value: string): string => `map "" ${variable} {\n  default ${value};\n}`;
 
-/** In mode off the same beside the servers: looked at only by who asks. */
-export const verdictMaps = (config: Config): string =>
-  scores(config) ? '' : [constant('$tier', config.default_tier), constant('$origin', 'off')].join('\n');
+/**
+ * Maps, and no `set` in the servers, which every request would pay for: looked at only by who asks, and where Lua has
+ * written there is nothing to look at. It writes by index (lua/scoregate/variable.lua): named in the last map, which is
+ * never asked, all have one.
+ */
+export function verdictMaps(config: Config): string {
+  if (!scores(config)) return [constant('$tier', config.default_tier), constant('$origin', 'off')].join('\n');
+  const of = { $tier: '""', $score: 'null', $origin: '""', $wait_ms: '0' };
+  const all = Object.entries(config.mode === 'observe' ? { ...of, $tier_would: '""' } : of);
+  const names = all.map(([name]) => name).join('');
+  return [
+    '# A request that nginx itself refuses (400) never reaches the Lua that writes its verdict.',
+    ...all.map(([name, value]) => constant(name, value)),
+    `map "${names}" $verdict_has_indexes {\n  default "";\n}`,
+  ].join('\n');
+}
 
 /** The tier that serves a request: a name where it is always the same. */
 export const servingTier = ({ mode, tiers, default_tier }: Config): string =>

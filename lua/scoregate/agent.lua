@@ -16,7 +16,8 @@ local agents = observations.settings.vocabulary.agents
 local is_declared = words.contains(agents.declared)
 local is_browser = words.begins(agents.browser)
 
-local M = { EMPTY = 0, BROWSER = 1, TOOL = 2, DECLARED = 3 }
+local EMPTY = 0
+local M = { EMPTY = EMPTY, BROWSER = 1, TOOL = 2, DECLARED = 3 }
 
 local known, count = {}, 0
 
@@ -35,7 +36,7 @@ end
 -- Returns its hash (MurmurHash2, 32 bits; 0 for none), and its class.
 function M.look(text, size)
     if size == 0 then
-        return 0, M.EMPTY
+        return 0, EMPTY
     end
     local hash = C.ngx_murmur_hash2(text, size)
     local found = known[hash]

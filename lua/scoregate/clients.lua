@@ -11,7 +11,10 @@ local lists = require "scoregate.lists"
 
 local band, bxor, rol, tobit = bit.band, bit.bxor, bit.rol, bit.tobit
 
-local M = { NO_TIER = 255, HIT_SECONDS = 12, NEWCOMER = 0, KNOWN = 1 }
+local HIT_SECONDS, NEWCOMER, KNOWN = 12, 0, 1
+local link_newest, unlink = lists.link_newest, lists.unlink
+
+local M = { NO_TIER = 255, HIT_SECONDS = HIT_SECONDS, NEWCOMER = NEWCOMER, KNOWN = KNOWN }
 
 local shared, buckets, slots, last
 
@@ -64,7 +67,7 @@ local function forget(i, c)
     shared.unreported_hits = shared.unreported_hits - hits
     shared.forgotten[c.segment] = shared.forgotten[c.segment] + 1
     lists.clean(c)
-    lists.unlink(c)
+    unlink(c)
     ffi.fill(c, layout.client_size)
     c.chain = shared.free
     shared.free = i
@@ -106,7 +109,7 @@ end
 
 --- Adds a client that find() did not find, among the newcomers.
 function M.add(family, a, b)
-    make_room(M.NEWCOMER)
+    make_room(NEWCOMER)
     local i = shared.free
     local c = slots[i]
     local slot = bucket_of(a, b)
@@ -114,21 +117,21 @@ function M.add(family, a, b)
     c.family, c.a, c.b, c.tier = family, a, b, M.NO_TIER
     c.chain = buckets[slot]
     buckets[slot] = i
-    lists.link_newest(i, c, M.NEWCOMER)
+    link_newest(i, c, NEWCOMER)
     return i, c
 end
 
 --- Says that a client was seen in second `now_s`; a newcomer seen again becomes known.
 function M.touch(i, c, now_s)
-    if c.segment == M.NEWCOMER then
+    if c.segment == NEWCOMER then
         if c.hits > 0 then
-            make_room(M.KNOWN)
-            lists.unlink(c)
-            lists.link_newest(i, c, M.KNOWN)
+            make_room(KNOWN)
+            unlink(c)
+            link_newest(i, c, KNOWN)
         end
-    elseif c.seen_s ~= now_s and shared.newest[M.KNOWN] ~= i then
-        lists.unlink(c)
-        lists.link_newest(i, c, M.KNOWN)
+    elseif c.seen_s ~= now_s and shared.newest[KNOWN] ~= i then
+        unlink(c)
+        link_newest(i, c, KNOWN)
     end
     c.seen_s = now_s
 end
@@ -143,7 +146,7 @@ function M.count_hit(c, now_s)
         c.hit_n[n - 1] = c.hit_n[n - 1] + 1
         return
     end
-    if n == M.HIT_SECONDS then
+    if n == HIT_SECONDS then
         local half = n / 2
         for k = 0, half - 1, 2 do
             c.hit_s[k / 2] = c.hit_s[k + 1]
@@ -191,7 +194,7 @@ function M.rebuild()
             if shared.count[c.segment] >= shared.limit[c.segment] then
                 c.segment = 1 - c.segment
             end
-            lists.link_newest(i, c, c.segment)
+            link_newest(i, c, c.segment)
             shared.unreported_hits = shared.unreported_hits + M.hits_held(c)
             if c.dirty == 1 then
                 lists.link_dirty(i, c)

@@ -3,6 +3,7 @@
 
 local ffi = require "ffi"
 local C = ffi.C
+local tonumber = tonumber
 
 ffi.cdef "extern volatile uintptr_t ngx_current_msec;"
 

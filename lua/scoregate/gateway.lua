@@ -23,7 +23,13 @@ local C = ffi.C
 ffi.cdef "intptr_t ngx_atoi(const unsigned char *text, size_t size);"
 
 local settings = observations.settings
-local arrival, ended = observations.arrival, observations.ended
+-- What every request calls is a local of its own: LuaJIT then knows which function it is, and looks nothing up.
+local now_ms, key_of = clock.now, key.of
+local arrival, ended, adds, bit_of = observations.arrival, observations.ended, observations.adds, observations.bit
+local look_at_target, look_at_agent, is_hasty = target.look, agent.look, pages.hasty
+local find, touch, count_hit, soil = clients.find, clients.touch, clients.count_hit, clients.soil
+local lease_state, nearly_spent, show_signs = lease.state, lease.nearly_spent, lease.show_signs
+local settle, send = route.settle, route.send
 local HOLDS, ENDED, NONE = lease.HOLDS, lease.ENDED, lease.NONE
 local LEASED, FRESH, STALE, DEFAULT = route.LEASED, route.FRESH, route.STALE, route.DEFAULT
 local PINNED = route.PINNED
@@ -37,7 +43,6 @@ local request_uri = variable.reader("request_uri")
 local referer = variable.reader("http_referer")
 local user_agent = variable.reader("http_user_agent")
 local bytes_sent = variable.reader("bytes_sent")
-local origin_of = variable.reader("origin")
 
 -- The access phase is one straight trace of many constants (every field's offset is one), more than
 -- LuaJIT takes by default.
@@ -77,8 +82,8 @@ end
 local CLASS = { [lease.ENDED] = asks.ENDED, [lease.USED_UP] = asks.USED_UP, [lease.NONE] = asks.FIRST_SEEN }
 
 -- Waits, shared by all that wait for this client, until a verdict covers request number `ordinal` or
--- the time is up. Returns like route.settle().
-local function wait(r, family, a, b, ordinal, started)
+-- the time is up. Returns like route.settle(), and the ms that it took.
+local function wait(family, a, b, ordinal, started)
     local now = started
     while true do
         clients.lock()
@@ -100,8 +105,7 @@ local function wait(r, family, a, b, ordinal, started)
             if not covered then
                 sender.wait_ran_out(now)
             end
-            route.waited(r, now - started)
-            return tier, origin, score
+            return tier, origin, score, now - started
         end
         local asked = asks.ask(CLASS[state], i, c, now)
         clients.unlock()
@@ -113,61 +117,59 @@ end
 --- The access phase: counts the hit, finds the tier, sends the request there.
 function M.access()
     local r = request()
-    local now = clock.now()
+    local now = now_ms()
     local now_s = floor(now / 1000)
-    local family, a, b = key.of(address(r))
+    local family, a, b = key_of(address(r))
     local method = get_method()
-    local path, ending, hidden, odd = target.look(request_uri(r))
+    local path, ending, hidden, odd = look_at_target(request_uri(r))
     local no_referer = is_empty(referer(r))
-    local agent_hash, agent_class = agent.look(shown(user_agent(r)))
+    local agent_hash, agent_class = look_at_agent(shown(user_agent(r)))
     local pin = pinned and pinned(r)
 
     clients.lock()
-    local i, c = clients.find(family, a, b)
+    local i, c = find(family, a, b)
     if not c then
         i, c = clients.add(family, a, b)
     end
-    clients.touch(i, c, now_s)
-    clients.count_hit(c, now_s)
-    clients.soil(i, c, now)
-    local hasty = pages.hasty(c, method, ending, path, agent_hash, now)
-    local path_bit, agent_bit = observations.bit(path), observations.bit(agent_hash)
+    touch(i, c, now_s)
+    count_hit(c, now_s)
+    soil(i, c, now)
+    local hasty = is_hasty(c, method, ending, path, agent_hash, now)
+    local path_bit, agent_bit = bit_of(path), bit_of(agent_hash)
     local marks = arrival(c, method, ending, hidden, odd, hasty, agent_class, no_referer, path_bit, agent_bit)
     if marks ~= 0 then
-        lease.show_signs(c, marks)
+        show_signs(c, marks)
     end
     if pin then
         local score = route.settle_pinned(c, pin)
         clients.unlock()
-        return route.send(r, pin, PINNED, score)
+        return send(r, pin, PINNED, score)
     end
     local ordinal = c.hits
-    local state = lease.state(c, ordinal, now)
+    local state = lease_state(c, ordinal, now)
     if state == HOLDS then
-        if lease.nearly_spent(c, ordinal) then
+        if nearly_spent(c, ordinal) then
             asks.ask(asks.ENDED, i, c, now)
         end
-        local tier, origin, score = route.settle(c, LEASED)
+        local tier, origin, score = settle(c, LEASED)
         clients.unlock()
-        return route.send(r, tier, origin, score)
+        return send(r, tier, origin, score)
     end
 
     local asked = asks.ask(CLASS[state], i, c, now)
     if worth_waiting(state, asked) then
         clients.unlock()
-        return route.send(r, wait(r, family, a, b, ordinal, now))
+        return send(r, wait(family, a, b, ordinal, now))
     end
-    local tier, origin, score = route.settle(c, state == NONE and DEFAULT or STALE)
+    local tier, origin, score = settle(c, state == NONE and DEFAULT or STALE)
     clients.unlock()
-    return route.send(r, tier, origin, score)
+    return send(r, tier, origin, score)
 end
 
---- The log phase: counts what the response adds.
-function M.log()
-    local r = request()
+-- Counts what a response of this status adds to its client's record.
+local function count_response(r, status)
     local now = clock.now()
     local family, a, b = key.of(address(r))
-    local status = ngx.status
     local bytes = tonumber(C.ngx_atoi(bytes_sent(r)))
     local path, ending = 0, 0
     if status >= 400 then
@@ -187,8 +189,14 @@ function M.log()
         end
     end
     clients.unlock()
-    if status >= 400 and select(2, origin_of(r)) == 0 then
-        route.refused(r) -- a request that cannot be read is answered before any phase of ours
+end
+
+--- The log phase: counts what the response adds. Nearly all add nothing, and cost no look-up.
+function M.log()
+    local r = request()
+    local status = ngx.status
+    if status >= 400 or adds(status) then
+        count_response(r, status)
     end
     forwarded.look(r)
     if sender.left then

@@ -12,24 +12,25 @@ local observations = require "scoregate.observations"
 local CLIENT = [[
 typedef struct {
     double hits, hits_end, ask_at, until_ms, refresh_until, verdict_at, dirty_at, limit_at, page_at, page_before_at;
-    uint32_t chain, newer, older, dirty_newer, dirty_older;
+    int32_t chain, newer, older, dirty_newer, dirty_older;
     int32_t a, b;
-    uint32_t seen_s;
+    int32_t seen_s;
     int32_t page, page_before;
-    uint32_t errors, errors_end, errors_ask, signs, signs_end, signs_ask;
+    int32_t errors, errors_end, errors_ask, signs, signs_end, signs_ask;
     uint32_t generation, limit_epoch, under_way;
     int32_t harmless;
     float score;
     uint8_t family, tier, segment, dirty, pinned, held, hit_seconds, limit_tier;
-    uint32_t hit_s[12], hit_n[12];
+    int32_t hit_s[12], hit_n[12];
     int32_t marks;
     %s
 } scoregate_client;
 
 typedef struct {
     uint64_t lock[8];
-    uint32_t mask, seed, limit[2], count[2], newest[2], oldest[2], free;
-    uint32_t dirty_newest, dirty_oldest, dirty_count;
+    uint32_t mask, seed;
+    int32_t limit[2], count[2], newest[2], oldest[2], free;
+    int32_t dirty_newest, dirty_oldest, dirty_count;
     double generation, generation_at;
     double posted_at, failures, probe_at, breaker_open;
     double gateways, mended;
@@ -71,7 +72,7 @@ end
 function M.parts(block, slots)
     local start = ffi.cast("char *", block)
     local index = start + header_size
-    return ffi.cast("scoregate_shared *", start), ffi.cast("uint32_t *", index),
+    return ffi.cast("scoregate_shared *", start), ffi.cast("int32_t *", index),
         ffi.cast("scoregate_client *", index + 4 * M.buckets_for(slots))
 end
 

@@ -9,26 +9,28 @@ local ceil, floor, max = math.ceil, math.floor, math.max
 local NO_TIER = clients.NO_TIER
 local SPREAD_MS = 2000
 
-local M = { HOLDS = 0, ENDED = 1, USED_UP = 2, NONE = 3, MOST = 1024 }
+local HOLDS, ENDED, USED_UP, NONE = 0, 1, 2, 3
+
+local M = { HOLDS = HOLDS, ENDED = ENDED, USED_UP = USED_UP, NONE = NONE, MOST = 1024 }
 
 --- What the lease of record `c` is for its request number `ordinal` at `now` (ms): HOLDS, ENDED (by
 -- time), USED_UP (by hits, errors or signs) or NONE (no verdict yet).
 function M.state(c, ordinal, now)
     if c.tier == NO_TIER then
-        return M.NONE
+        return NONE
     end
     if ordinal > c.hits_end or c.errors >= c.errors_end or c.signs >= c.signs_end then
-        return M.USED_UP
+        return USED_UP
     end
     if now >= c.until_ms then
-        return M.ENDED
+        return ENDED
     end
     local shared = clients.shared
     -- leases of an older generation end by time, each at a moment of its own
     if c.generation ~= shared.generation and now >= shared.generation_at + band(c.a, 0xffff) % SPREAD_MS then
-        return M.ENDED
+        return ENDED
     end
-    return M.HOLDS
+    return HOLDS
 end
 
 --- Whether three quarters of the lease are spent.

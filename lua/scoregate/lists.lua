@@ -42,7 +42,7 @@ function M.unlink(c)
 end
 
 --- Puts a client at the end of the queue.
-function M.link_dirty(i, c)
+local function link_dirty(i, c)
     local second = shared.dirty_newest
     c.dirty, c.dirty_newer, c.dirty_older = 1, 0, second
     if second == 0 then
@@ -53,6 +53,7 @@ function M.link_dirty(i, c)
     shared.dirty_newest = i
     shared.dirty_count = shared.dirty_count + 1
 end
+M.link_dirty = link_dirty
 
 --- Takes a client out of the queue of the unreported.
 function M.clean(c)
@@ -78,7 +79,7 @@ end
 function M.soil(i, c, now)
     if c.dirty == 0 then
         c.dirty_at = now
-        M.link_dirty(i, c)
+        link_dirty(i, c)
     end
 end
 

@@ -6,6 +6,7 @@
 local bit = require "bit"
 local config = require "scoregate.config"
 
+local rshift = bit.rshift
 local settings = config.read()
 local vocabulary = settings.vocabulary.observations
 
@@ -30,6 +31,10 @@ local function quoted_list(names, operator, joiner)
         tests[i] = ("method %s %q"):format(operator, name)
     end
     return "(" .. table.concat(tests, joiner) .. ")"
+end
+
+local function of_status(o)
+    return ("status >= %d and status <= %d"):format(o.status[1], o.status[2])
 end
 
 local function condition(o)
@@ -65,7 +70,7 @@ local function condition(o)
         tests[#tests + 1] = o.empty == "referer" and "no_referer" or "agent == 0"
     end
     if o.status then
-        tests[#tests + 1] = ("status >= %d and status <= %d"):format(o.status[1], o.status[2])
+        tests[#tests + 1] = of_status(o)
     end
     return #tests == 0 and "true" or table.concat(tests, " and ")
 end
@@ -98,6 +103,17 @@ local function compile(at)
     return assert(loadstring(SOURCE:format(table.concat(lines, "\n")), "=observations." .. at))()
 end
 
+-- Whether a response adds something can be told by its status, unless an observation is of any.
+local function compile_adds()
+    local tests = { "false" }
+    for _, o in ipairs(vocabulary) do
+        if o.at == "end" then
+            tests[#tests + 1] = o.status and of_status(o) or "true"
+        end
+    end
+    return assert(loadstring("local status = ... return " .. table.concat(tests, " or "), "=observations.adds"))
+end
+
 local fields = {}
 for i, o in ipairs(vocabulary) do
     M.names[i] = o.name
@@ -112,7 +128,7 @@ M.fields = table.concat(fields, " ")
 
 --- The bit 0..63 of a bitmap that a hash sets: the top six, as scorer/bitmap.ts has it.
 function M.bit(hash)
-    return bit.rshift(hash, 26)
+    return rshift(hash, 26)
 end
 
 --- arrival(c, method, ending, hidden, odd, hasty, agent, no_referer, path_bit, user_agent_bit) adds what a
@@ -122,5 +138,8 @@ M.arrival = compile("arrival")
 --- ended(c, method, ending, nil, nil, nil, nil, nil, path_bit, nil, status, bytes_sent) adds what its response
 -- shows. The target's ending and bit need be known only where the status is one of an error.
 M.ended = compile("end")
+
+--- adds(status): whether ended() adds anything for a response of that status.
+M.adds = compile_adds()
 
 return M

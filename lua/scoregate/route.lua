@@ -5,6 +5,7 @@ local observations = require "scoregate.observations"
 local variable = require "scoregate.variable"
 
 local settings = observations.settings
+local floor = math.floor
 local observing = settings.mode == "observe"
 local default_tier = settings.default_tier
 
@@ -14,9 +15,11 @@ local ORIGINS = { [LEASED] = "leased", "fresh", "stale", "default", "pinned", "h
 local M = { LEASED = LEASED, FRESH = FRESH, STALE = STALE, DEFAULT = DEFAULT, PINNED = PINNED, HELD = HELD,
     ORIGINS = ORIGINS }
 
-local set_tier, set_score = variable.writer_of_kept("tier"), variable.writer_of_kept("score")
-local set_origin, set_would = variable.writer_of_kept("origin"), variable.writer_of_kept("tier_would")
-local set_wait = variable.writer("wait_ms")
+-- config/nginx_verdict.ts gives them indexes.
+local values_of = variable.values
+local put_tier, put_score = variable.first_writer("tier"), variable.first_writer("score")
+local put_origin, put_would = variable.first_writer("origin"), variable.first_writer("tier_would")
+local put_wait, set_wait = variable.first_writer("wait_ms"), variable.writer("wait_ms")
 
 -- What is written, by tier, by origin, and by score to three places.
 local TIERS, WRITTEN_ORIGINS, SCORES = {}, {}, {}
@@ -29,7 +32,7 @@ end
 for k = 0, 1000 do
     SCORES[k] = variable.keep(("%.3f"):format(k / 1000))
 end
-local NULL = variable.keep("null")
+local NO_SCORE, NO_WAIT = variable.keep("null"), variable.keep("0")
 
 --- Counts a request of record `c` under its tier and `origin` (under the lock), and returns
 -- tier, origin and score to send it by.
@@ -56,31 +59,20 @@ function M.settle_pinned(c, tier)
     return c.tier == clients.NO_TIER and -1 or c.score
 end
 
---- Sends request `r` to the upstream of its tier. Only what differs from the values that the
--- server's `set` lines give (origin leased, score null) is written.
-function M.send(r, tier, origin, score)
+--- Sends request `r` to the upstream of its tier; it waited `wait_ms` for its verdict, or not at all.
+function M.send(r, tier, origin, score, wait_ms)
+    local values = values_of(r)
     if observing then
-        set_would(r, TIERS[tier])
+        put_would(r, values, TIERS[tier])
         tier = default_tier
     end
-    set_tier(r, TIERS[tier])
-    if score >= 0 then
-        set_score(r, SCORES[math.floor(score * 1000 + 0.5)])
+    put_tier(r, values, TIERS[tier])
+    put_score(r, values, score < 0 and NO_SCORE or SCORES[floor(score * 1000 + 0.5)])
+    put_origin(r, values, WRITTEN_ORIGINS[origin])
+    put_wait(r, values, NO_WAIT)
+    if wait_ms then
+        set_wait(r, tostring(wait_ms))
     end
-    if origin ~= LEASED then
-        set_origin(r, WRITTEN_ORIGINS[origin])
-    end
-end
-
---- Fills in what a request that nginx itself refused would have had, for its line in the log.
-function M.refused(r)
-    set_score(r, NULL)
-    set_wait(r, "0")
-end
-
---- Notes how long a request waited for its verdict.
-function M.waited(r, ms)
-    set_wait(r, tostring(ms))
 end
 
 return M

@@ -8,6 +8,7 @@ local observations = require "scoregate.observations"
 local words = require "scoregate.words"
 
 local C = ffi.C
+local max, tonumber = math.max, tonumber
 
 ffi.cdef [[
 int memcmp(const void *one, const void *other, size_t size);
@@ -24,9 +25,10 @@ local ROBOTS = "/robots.txt"
 
 local lower = ffi.new("unsigned char[?]", LONGEST)
 local vocabulary = observations.settings.vocabulary
-local odd_raw, odd_escaped = words.contains(vocabulary.odd.raw), words.contains(vocabulary.odd.escaped)
+local odd_escaped = words.contains(vocabulary.odd.escaped)
 
-local M = { NONE = 0, ASSET = 1, SCRIPT = 2, ARCHIVE = 3, ROBOTS = 4 }
+local NONE, ROBOTS_TXT = 0, 4
+local M = { NONE = NONE, ASSET = 1, SCRIPT = 2, ARCHIVE = 3, ROBOTS = ROBOTS_TXT }
 
 -- Extensions are compared by their hash, so that no string is made.
 local ending_of = {}
@@ -37,6 +39,13 @@ for kind, extensions in pairs(vocabulary.endings) do
     end
 end
 
+-- Few targets have two dots in a row: what has them is looked for only there.
+local dotted, others = {}, {}
+for _, word in ipairs(vocabulary.odd.raw) do
+    table.insert(word:find("..", 1, true) and dotted or others, word)
+end
+local odd_dotted, odd_other = words.contains(dotted), words.contains(others)
+
 local function cut(text, size, byte)
     local at = C.memchr(text, byte, size)
     return at == nil and size or tonumber(at - text)
@@ -44,28 +53,31 @@ end
 
 local function ending(text, size)
     if size == #ROBOTS and C.memcmp(text, ROBOTS, size) == 0 then
-        return M.ROBOTS
+        return ROBOTS_TXT
     end
     local dot = C.memrchr(text, DOT, size)
     if dot == nil then
-        return M.NONE
+        return NONE
     end
     local length = tonumber(text + size - dot) - 1
     if length > LONGEST or C.memchr(dot, SLASH, length + 1) ~= nil then
-        return M.NONE
+        return NONE
     end
     C.ngx_strlow(lower, dot + 1, length)
-    return ending_of[C.ngx_murmur_hash2(lower, length)] or M.NONE
+    return ending_of[C.ngx_murmur_hash2(lower, length)] or NONE
 end
 
--- A segment that begins with a dot; /.well-known/ (RFC 8615) is meant to be asked for.
-local function hidden(text, size)
-    return C.memmem(text, size, "/.", 2) ~= nil and C.memmem(text, size, WELL_KNOWN, #WELL_KNOWN) == nil
+-- A segment that begins with a dot; /.well-known/ (RFC 8615) is meant to be asked for. The first dot is at `dot`.
+local function hidden(text, size, dot)
+    local from = max(dot, 1) - 1
+    return dot < size and C.memmem(text + from, size - from, "/.", 2) ~= nil
+        and C.memmem(text, size, WELL_KNOWN, #WELL_KNOWN) == nil
 end
 
 -- What no page links to: no path of ours, steps up, escaped dots, markup.
-local function odd(text, size)
-    return size == 0 or text[0] ~= SLASH or (size > 1 and text[1] == SLASH) or odd_raw(text, size)
+local function odd(text, size, dot)
+    return size == 0 or text[0] ~= SLASH or (size > 1 and text[1] == SLASH) or odd_other(text, size)
+        or (dot < size and C.memmem(text + dot, size - dot, "..", 2) ~= nil and odd_dotted(text, size))
         or (C.memchr(text, PERCENT, size) ~= nil and odd_escaped(text, size))
 end
 
@@ -78,8 +90,8 @@ end
 -- path up to `?` or `#`, its ending (ASSET, SCRIPT, ARCHIVE, ROBOTS for /robots.txt itself, or NONE), whether
 -- a segment of it begins with a dot, and whether the target is odd.
 function M.look(text, size)
-    local path = path_size(text, size)
-    return C.ngx_murmur_hash2(text, path), ending(text, path), hidden(text, path), odd(text, size)
+    local path, dot = path_size(text, size), cut(text, size, DOT)
+    return C.ngx_murmur_hash2(text, path), ending(text, path), hidden(text, path, dot), odd(text, size, dot)
 end
 
 --- The hash and the ending alone: for the log phase of a request that failed.

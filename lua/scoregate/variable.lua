@@ -61,9 +61,10 @@ function M.finder(name)
 end
 
 --- The length of a value; 0 when the variable is not set.
-function M.size(value)
+local function size_of(value)
     return (value == nil or band(value.size_and_flags, NOT_FOUND) ~= 0) and 0 or band(value.size_and_flags, SIZE)
 end
+M.size = size_of
 
 --- A reader of one variable: `read(r)` gives pointer (const unsigned char *) and length in
 -- bytes, or nil and 0 when the variable is not set. The pointer is good until the phase ends.
@@ -71,7 +72,7 @@ function M.reader(name)
     local find = M.finder(name)
     return function(r)
         local value = find(r)
-        local size = M.size(value)
+        local size = size_of(value)
         if size == 0 then
             return nil, 0
         end
@@ -96,16 +97,32 @@ function M.keep(text)
     return ffi.new("scoregate_value", bor(VALID, #text), ffi.cast("const unsigned char *", text))
 end
 
---- Makes a value that a finder() has given what keep() has made: nothing is looked up and nothing copied.
-function M.put(value, kept)
-    value.size_and_flags, value.data = kept.size_and_flags, kept.data
-end
-
---- A writer like the one above, of what keep() has made.
+--- A writer like the one above, of what keep() has made: nothing is looked up and nothing copied.
 function M.writer_of_kept(name)
     local find = M.finder(name)
     return function(r, kept)
-        M.put(find(r), kept)
+        local value = find(r)
+        value.size_and_flags, value.data = kept.size_and_flags, kept.data
+    end
+end
+
+--- The values of request `r`, an array by index, for the writers below.
+function M.values(r)
+    return C.ngx_http_get_indexed_variable(r, 0)
+end
+
+--- A writer of what keep() has made over a value that nobody has asked for yet: `write(r, values(r), kept)`. nginx is
+-- not asked for it either, so a map that says what it is without us costs nothing.
+function M.first_writer(name)
+    local its_name, hash = named(name)
+    local index
+    return function(r, values, kept)
+        if not index then
+            index = index_of(r, its_name, hash)
+            assert(index ~= NO_INDEX, "the configuration gives a variable that is written no index")
+        end
+        local value = values[index]
+        value.size_and_flags, value.data = kept.size_and_flags, kept.data
     end
 end
 

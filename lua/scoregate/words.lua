@@ -5,6 +5,7 @@ local ffi = require "ffi"
 
 ffi.cdef [[
 void *memmem(const void *text, size_t size, const char *word, size_t length);
+unsigned char *memchr(const void *text, int byte, size_t size);
 int memcmp(const void *text, const char *word, size_t length);
 ]]
 
@@ -19,7 +20,9 @@ end
 function M.contains(words)
     local tests = {}
     for i, word in ipairs(words) do
-        tests[i] = ("C.memmem(text, size, %q, %d) ~= nil"):format(word, #word)
+        -- few have its first letter, which is found much faster
+        tests[i] = ("(C.memchr(text, %d, size) ~= nil and C.memmem(text, size, %q, %d) ~= nil)")
+            :format(word:byte(), word, #word)
     end
     return compile(tests)
 end

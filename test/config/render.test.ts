@@ -151,6 +151,14 @@ test('the verdict goes to clients only where configured, and never comes in from
   assert.match(texts('headers: { tier: true }').nginxConf, /add_header X-Tier \$tier always;/);
 });
 
+test('what a verdict is where Lua says nothing costs no request a `set`, and all of it has indexes to be written by', () => {
+  const route = texts('').nginxConf;
+  assert.doesNotMatch(route, /^ *set /m);
+  assert.match(route, /map "" \$origin \{\n *default "";/);
+  assert.match(route, /map "\$tier\$score\$origin\$wait_ms" /);
+  assert.match(texts('mode: observe').nginxConf, /map "\$tier\$score\$origin\$wait_ms\$tier_would" /);
+});
+
 test('the access log goes to the file, to standard output, to both or to neither', () => {
   const targets = (yaml: string, stdout = true): string[] =>
     [
