@@ -54,7 +54,6 @@ const BEHAVIOUR: Record<string, Feature> = {
   // A form takes a person a while, so that of posts the very second counts.
   post_rate: worse(RATE, place('other_methods')),
   blind_page_share: worse(SETTLED_SHARE, place('pages_no_referer')),
-  bare_share: worse(SETTLED_SHARE, place('no_referer')),
   script_page_share: worse(SETTLED_SHARE, place('scripts')),
   post_page_share: worse(SETTLED_SHARE, place('other_methods')),
   blind_post_share: worse(SETTLED_SHARE, place('blind_posts')),

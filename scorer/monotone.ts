@@ -24,8 +24,7 @@ export function randomWindow(random: Random): Window {
   }
   const total = hitsOf(window);
   for (const name of COUNTS) {
-    const perHit = name === 'bytes' ? 20_000 : 1;
-    if (random() < 0.6) window.counts[name] = Math.floor(total * perHit * random());
+    if (random() < 0.6) window.counts[name] = Math.floor(total * random());
   }
   for (const name of BITMAPS) window.distinct[name] = Math.min(total, 266) * random();
   return window;

@@ -1,6 +1,6 @@
 /** What is observed of a request, by the vocabulary of config/observations.json. */
 import { bitOf, bitmapOf, formatBitmap, type Bitmap } from './bitmap.ts';
-import { isHasty, type Pages } from './hasty.ts';
+import { FORMS, formOf, type Form, type Pages } from './form.ts';
 import { AGENTS, ENDINGS, blank, pathOf, shapes, type AgentClass } from './shapes.ts';
 import { OBSERVATIONS, SIGNS, vocabulary, type Observation } from './vocabulary.ts';
 
@@ -55,7 +55,7 @@ interface Seen extends TargetShape {
   userAgent: string | undefined;
   /** Whether it has no referer. */
   direct: boolean;
-  hasty: boolean;
+  form: Form | undefined;
   agent: AgentClass;
 }
 
@@ -63,6 +63,7 @@ interface Seen extends TargetShape {
 const [MOST_TARGETS, TARGET_CHARS] = [16_384, 256];
 const targets = new Map<string, TargetShape>();
 const KINDS = [undefined, 'robots', ...ENDINGS] as const;
+const KNOWN_FORMS = [undefined, ...FORMS] as const;
 
 function targetShape(target: string): TargetShape {
   let found = targets.get(target);
@@ -78,12 +79,12 @@ function targetShape(target: string): TargetShape {
 }
 
 /** What a request that is looked at alone looks like. */
-export const shapeOf = (request: Request): Seen => seenAs(request, targetShape(request.target), false);
+export const shapeOf = (request: Request): Seen => seenAs(request, targetShape(request.target), undefined);
 
-function seenAs({ method, referer, userAgent }: Request, target: TargetShape, hasty: boolean): Seen {
+function seenAs({ method, referer, userAgent }: Request, target: TargetShape, form: Form | undefined): Seen {
   const { path, bit, ending, dot, odd, code } = target;
   const agent = looks.agent(userAgent);
-  return { method, path, bit, ending, dot, odd, code, direct: blank(referer), hasty, agent, userAgent };
+  return { method, path, bit, ending, dot, odd, code, direct: blank(referer), form, agent, userAgent };
 }
 
 function holds(o: Observation, r: Seen, status: number): boolean {
@@ -96,7 +97,7 @@ function holds(o: Observation, r: Seen, status: number): boolean {
     (o.ending === undefined || r.ending === o.ending) &&
     (o.dot === undefined || r.dot) &&
     (o.odd === undefined || r.odd) &&
-    (o.hasty === undefined || r.hasty) &&
+    (o.form === undefined || r.form === o.form) &&
     (o.agent === undefined || r.agent === o.agent) &&
     (o.empty === undefined || (o.empty === 'referer' ? r.direct : r.agent === 'empty'))
   );
@@ -149,8 +150,9 @@ class Moment {
   }
 
   #sortOf(seen: Seen, status: number): Sort {
-    const { method, code, agent, direct, hasty } = seen;
-    const key = 16 * (status * 32 + code) + 4 * AGENTS.indexOf(agent) + 2 * Number(direct) + Number(hasty);
+    const { method, code, agent, direct, form } = seen;
+    const key =
+      32 * (status * 32 + code) + 8 * AGENTS.indexOf(agent) + 4 * Number(direct) + KNOWN_FORMS.indexOf(form);
     let found = this.#sorts.get(method)?.get(key);
     if (found !== undefined) return found;
     const fitting = this.#list.filter((o) => holds(o, seen, status));
@@ -185,7 +187,7 @@ const bitIn = ({ bit, agent, userAgent }: Seen, of: Observation['of']): number =
 
 const [arriving, ending] = [new Moment(AT_ARRIVAL), new Moment(AT_END)];
 
-/** What a request adds when it arrives, and when it ends. @param pages, time as isHasty() takes them */
+/** What a request adds when it arrives, and when it ends. @param pages, time as formOf() takes them */
 export function looksOf(request: Request, status: number, pages: Pages, time: number): [Look, Look] {
   const seen = inTurn(request, pages, time);
   return [arriving.look(seen, 0), ending.look(seen, status)];
@@ -196,7 +198,7 @@ function inTurn(request: Request, pages: Pages, time: number): Seen {
   const target = targetShape(request.target);
   const agent = blank(request.userAgent) ? '' : (request.userAgent as string);
   const page = target.ending === 'asset' ? '' : `${target.path} ${agent}`;
-  return seenAs(request, target, isHasty(pages, request.method, page, time));
+  return seenAs(request, target, formOf(pages, request.method, page, time));
 }
 
 /** What is added, with the bytes that were sent. */
@@ -212,7 +214,7 @@ export function observe(request: Request): Added {
   return arriving.look(shapeOf(request), 0).added;
 }
 
-/** The same of a request of a client. @param pages, time as isHasty() takes them */
+/** The same of a request of a client. @param pages, time as formOf() takes them */
 export function observeNext(request: Request, pages: Pages, time: number): Added {
   return arriving.look(inTurn(request, pages, time), 0).added;
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
+import { FORMS } from './form.ts';
 import { AGENTS, ENDINGS, Tables } from './shapes.ts';
 
 const Declared = Type.Object(
@@ -22,7 +23,7 @@ const Declared = Type.Object(
     odd: Type.Optional(Type.Literal(true)),
     agent: Type.Optional(Type.Union(AGENTS.map((kind) => Type.Literal(kind)))),
     empty: Type.Optional(Type.Union([Type.Literal('referer'), Type.Literal('user_agent')])),
-    hasty: Type.Optional(Type.Literal(true)),
+    form: Type.Optional(Type.Union(FORMS.map((form) => Type.Literal(form)))),
     worse: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },

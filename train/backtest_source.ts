@@ -2,7 +2,7 @@
  * Logs → requests in the order in which they arrived. Several logs are merged by time as they are read; no more lines
  * are held than putting late ones into their place needs.
  */
-import { HASTY_S, noPages, type Pages } from '../scorer/hasty.ts';
+import { HASTY_S, longAgo, noPages, type Pages } from '../scorer/form.ts';
 import { looksOf, type Look } from '../scorer/observations.ts';
 import { Queue } from './backtest_queue.ts';
 import type { LogRow } from './line.ts';
@@ -111,8 +111,9 @@ function arrivalOf({ client, place, row }: Waiting, at: number, pages: LastPages
   return { client, place, time, at, ends: at + 1000 * duration, status, bytes, arrived, answered };
 }
 
-/** The last pages of the clients that were seen of late: what was asked for HASTY_S ago says nothing any more. */
+/** The last pages of the clients that were seen of late; of others only that they have asked for some is of use. */
 class LastPages {
+  readonly #asked = new Set<number>();
   #until = -Infinity;
   #now = new Map<number, Pages>();
   #before = new Map<number, Pages>();
@@ -120,12 +121,14 @@ class LastPages {
   /** @param client its number */
   of(client: number, time: number): Pages {
     if (time >= this.#until) {
+      for (const [one, { at }] of this.#before) if (at > -Infinity) this.#asked.add(one);
       this.#before = this.#now;
       this.#now = new Map();
       this.#until = time + HASTY_S;
     }
-    let pages = this.#now.get(client);
-    if (pages === undefined) this.#now.set(client, (pages = this.#before.get(client) ?? noPages()));
+    let pages = this.#now.get(client) ?? this.#before.get(client);
+    pages ??= this.#asked.has(client) ? longAgo() : noPages();
+    this.#now.set(client, pages);
     return pages;
   }
 }

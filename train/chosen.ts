@@ -18,6 +18,8 @@ export const MODEL_FEATURES: readonly string[] = [
   'missing_scripts_share',
   'distinct_paths',
   'hasty_posts_share',
+  'unasked_posts_share',
+  'unasked_scripts_share',
   'other_methods_share',
   'rare_methods_share',
   'no_user_agent_share',

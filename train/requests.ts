@@ -1,6 +1,6 @@
 /** Every request of a site as the path would judge it: features as they stood when it arrived. For judging a model. */
 import { featuresOf } from '../scorer/features.ts';
-import { noPages, type Pages } from '../scorer/hasty.ts';
+import { noPages, type Pages } from '../scorer/form.ts';
 import { observeEnd, observeNext } from '../scorer/observations.ts';
 import { WIDTH, sumsAt } from '../scorer/sums.ts';
 import { addHits, addObserved, emptyTrack, prune, type Track } from '../scorer/window.ts';

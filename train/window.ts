@@ -3,7 +3,7 @@
  * themselves are the scorer's.
  */
 import { features } from '../scorer/features.ts';
-import { noPages, type Pages } from '../scorer/hasty.ts';
+import { noPages, type Pages } from '../scorer/form.ts';
 import { observeEnd, observeNext } from '../scorer/observations.ts';
 import { addHits, addObserved, emptyTrack, prune, windowAt, type Track } from '../scorer/window.ts';
 import type { Entry } from './entry.ts';

@@ -26,7 +26,7 @@ local settings = observations.settings
 -- What every request calls is a local of its own: LuaJIT then knows which function it is, and looks nothing up.
 local now_ms, key_of = clock.now, key.of
 local arrival, ended, adds, bit_of = observations.arrival, observations.ended, observations.adds, observations.bit
-local look_at_target, look_at_agent, is_hasty = target.look, agent.look, pages.hasty
+local look_at_target, look_at_agent, form_of = target.look, agent.look, pages.form
 local find, touch, count_hit, soil = clients.find, clients.touch, clients.count_hit, clients.soil
 local lease_state, nearly_spent, show_signs = lease.state, lease.nearly_spent, lease.show_signs
 local settle, send = route.settle, route.send
@@ -134,9 +134,9 @@ function M.access()
     touch(i, c, now_s)
     count_hit(c, now_s)
     soil(i, c, now)
-    local hasty = is_hasty(c, method, ending, path, agent_hash, now)
+    local form = form_of(c, method, ending, path, agent_hash, now)
     local path_bit, agent_bit = bit_of(path), bit_of(agent_hash)
-    local marks = arrival(c, method, ending, hidden, odd, hasty, agent_class, no_referer, path_bit, agent_bit)
+    local marks = arrival(c, method, ending, hidden, odd, form, agent_class, no_referer, path_bit, agent_bit)
     if marks ~= 0 then
         show_signs(c, marks)
     end

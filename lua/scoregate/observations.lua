@@ -14,16 +14,17 @@ local M = { settings = settings, names = {}, kinds = {} }
 
 local SOURCE = [[
 local bor, lshift = bit.bor, bit.lshift
-return function(c, method, ending, hidden, odd, hasty, agent, no_referer, path_bit, user_agent_bit, status, bytes_sent)
+return function(c, method, ending, hidden, odd, form, agent, no_referer, path_bit, user_agent_bit, status, bytes_sent)
     local marks = 0
 %s
     return marks
 end
 ]]
 
--- As target.lua and agent.lua number them.
+-- As target.lua, agent.lua and pages.lua number them.
 local ENDING = { asset = 1, script = 2, archive = 3 }
 local AGENT = { empty = 0, browser = 1, tool = 2, declared = 3 }
+local FORM = { hasty = 1, unasked = 2 }
 
 local function quoted_list(names, operator, joiner)
     local tests = {}
@@ -60,8 +61,8 @@ local function condition(o)
     if o.odd then
         tests[#tests + 1] = "odd"
     end
-    if o.hasty then
-        tests[#tests + 1] = "hasty"
+    if o.form then
+        tests[#tests + 1] = "form == " .. FORM[o.form]
     end
     if o.agent then
         tests[#tests + 1] = "agent == " .. AGENT[o.agent]
@@ -131,7 +132,7 @@ function M.bit(hash)
     return rshift(hash, 26)
 end
 
---- arrival(c, method, ending, hidden, odd, hasty, agent, no_referer, path_bit, user_agent_bit) adds what a
+--- arrival(c, method, ending, hidden, odd, form, agent, no_referer, path_bit, user_agent_bit) adds what a
 -- request shows when it arrives to the record `c`, and returns the signs that it shows as bits.
 M.arrival = compile("arrival")
 

@@ -44,10 +44,14 @@ local function index_of(r, name, hash)
     return tonumber(value - first)
 end
 
+local function named(name)
+    M.kept[#M.kept + 1] = name
+    return ffi.new("scoregate_name", #name, name), C.ngx_hash_key(name, #name)
+end
+
 --- A function of a request that gives one variable's value as nginx holds it (a scoregate_value), or nil.
 function M.finder(name)
-    local its_name, hash = ffi.new("scoregate_name", #name, name), C.ngx_hash_key(name, #name)
-    M.kept[#M.kept + 1] = name
+    local its_name, hash = named(name)
     local index
     return function(r)
         if not index then
@@ -97,12 +101,17 @@ function M.keep(text)
     return ffi.new("scoregate_value", bor(VALID, #text), ffi.cast("const unsigned char *", text))
 end
 
---- A writer like the one above, of what keep() has made: nothing is looked up and nothing copied.
+--- Makes a value that a finder() has given what keep() has made: nothing is looked up and nothing copied.
+local function put(value, kept)
+    value.size_and_flags, value.data = kept.size_and_flags, kept.data
+end
+M.put = put
+
+--- A writer like the one above, of what keep() has made.
 function M.writer_of_kept(name)
     local find = M.finder(name)
     return function(r, kept)
-        local value = find(r)
-        value.size_and_flags, value.data = kept.size_and_flags, kept.data
+        put(find(r), kept)
     end
 end
 
@@ -121,8 +130,7 @@ function M.first_writer(name)
             index = index_of(r, its_name, hash)
             assert(index ~= NO_INDEX, "the configuration gives a variable that is written no index")
         end
-        local value = values[index]
-        value.size_and_flags, value.data = kept.size_and_flags, kept.data
+        put(values[index], kept)
     end
 end
 

@@ -1,6 +1,6 @@
 /** A client in the log and in what was reported of it: both must come to the same. */
 import assert from 'node:assert/strict';
-import { noPages, type Pages } from '../../scorer/hasty.ts';
+import { noPages, type Pages } from '../../scorer/form.ts';
 import { clientKey } from '../../scorer/key.ts';
 import { MOST } from '../../scorer/lease.ts';
 import { observeEnd, observeNext, type Added } from '../../scorer/observations.ts';

@@ -12,7 +12,7 @@ import { Rows } from '../../train/backtest_rows.ts';
 import { arrivals, newSource, type Arrival } from '../../train/backtest_source.ts';
 import { Tally } from '../../train/backtest_tally.ts';
 import { clients, type Who } from '../../train/logs.ts';
-import { noPages } from '../../scorer/hasty.ts';
+import { noPages } from '../../scorer/form.ts';
 import type { Judging } from '../../scorer/judge.ts';
 import { looksOf } from '../../scorer/observations.ts';
 import { fakeModel, writeModel } from '../scorer/models.ts';

@@ -2,37 +2,38 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { noPages } from '../../scorer/hasty.ts';
+import { FORMS, noPages, type Form } from '../../scorer/form.ts';
 import { observeNext } from '../../scorer/observations.ts';
 import { startGateway } from '../harness/gateway.ts';
 import { FakeScorer } from '../harness/scorer.ts';
 
-/** What one client does, step by step, and which of it is a hasty post. */
+/** What one client does, step by step, and which posts are something special. */
 interface Step {
   method: string;
   target: string;
   /** Seconds since the step before; 0.1 unless given. */
   after_s?: number;
   agent?: string;
-  hasty?: boolean;
+  form?: Form;
 }
 const AGENT = 'Mozilla/5.0 (X11)';
 const vectors = JSON.parse(
-  readFileSync(new URL('../vectors/hasty.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../vectors/forms.json', import.meta.url), 'utf8'),
 ) as Step[][];
 
-test('TypeScript finds hasty posts as test/vectors/hasty.json says', () => {
+test('TypeScript finds hasty and unasked posts as test/vectors/forms.json says', () => {
   for (const steps of vectors) {
     const pages = noPages();
     let time = 1_700_000_000.5;
-    for (const [i, { method, target, after_s = 0.1, agent: userAgent = AGENT, hasty }] of steps.entries()) {
+    for (const [i, { method, target, after_s = 0.1, agent: userAgent = AGENT, form }] of steps.entries()) {
       time += after_s;
       const { counts } = observeNext({ method, target, userAgent }, pages, time);
-      assert.equal(
-        counts['hasty_posts'],
-        hasty === true ? 1 : undefined,
-        `step ${i + 1}: ${method} ${target}`,
-      );
+      for (const one of FORMS)
+        assert.equal(
+          counts[`${one}_posts`],
+          form === one ? 1 : undefined,
+          `step ${i + 1}: ${method} ${target}`,
+        );
     }
   }
 });
@@ -58,14 +59,15 @@ test('the gateway finds them likewise', async () => {
     await Promise.all(
       vectors.map(async (steps, k) => {
         const ip = `203.0.113.${k + 1}`;
-        let posts = 0;
-        for (const { method, target, after_s = 0.1, agent = AGENT, hasty } of steps) {
+        const posts = { hasty: 0, unasked: 0 };
+        for (const { method, target, after_s = 0.1, agent = AGENT, form } of steps) {
           await sleep(1000 * after_s);
           await (await gateway.get(target, ip, { 'User-Agent': agent }, method)).arrayBuffer();
-          if (hasty === true) posts += 1;
+          if (form) posts[form] += 1;
         }
         await gateway.drained();
-        assert.equal(scorer.counted.get(ip)?.['hasty_posts'] ?? 0, posts, `client ${k + 1}`);
+        for (const one of FORMS)
+          assert.equal(scorer.counted.get(ip)?.[`${one}_posts`] ?? 0, posts[one], `client ${k + 1}: ${one}`);
       }),
     );
   } finally {
