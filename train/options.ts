@@ -5,8 +5,7 @@ import { root } from '../config/paths.ts';
 import { MODEL_FEATURES } from './chosen.ts';
 import { FEATURES } from '../scorer/features.ts';
 
-/** Few: what is learned later is learned of these sites. */
-const EPOCHS = 6;
+const EPOCHS = 24;
 
 export const USAGE = `npm run train -- [options]
 
