@@ -5,7 +5,7 @@
  */
 import type { Judging } from '../scorer/judge.ts';
 import { MOST } from '../scorer/lease.ts';
-import { withBytes, type Look } from '../scorer/observations.ts';
+import type { Look } from '../scorer/observations.ts';
 import type { Lines } from '../scorer/tier.ts';
 import { stepOf, type Step } from '../scorer/window.ts';
 import * as client from './backtest_client.ts';
@@ -115,10 +115,10 @@ export class BacktestGateway {
   }
 
   /** An answer has ended: the log phase. */
-  #end({ c, arrival: { status, bytes, answered, ends } }: { c: Client; arrival: Arrival }): void {
+  #end({ c, arrival: { status, answered, ends } }: { c: Client; arrival: Arrival }): void {
     this.#catchUp(c);
     this.#soil(c, ends);
-    client.countAdded(c, this.#scorer.seesSums ? stepOf(withBytes(answered, bytes)) : stepFor(answered));
+    client.countAdded(c, stepFor(answered));
     if (status < 400 || status === CLIENT_WENT_AWAY) return;
     c.errors.n += 1;
     this.#know(c);

@@ -97,15 +97,6 @@ test('a scanner is moved by its errors at once, though it has hits left', async 
   assert.ok(counts.usedUp >= 1);
 });
 
-test('bytes count where the model sees them', async () => {
-  /** 0.5 at 1,000 bytes a minute. */
-  const score = (rows: Float64Array, n: number): Float64Array =>
-    Float64Array.from({ length: n }, (_, i) => (rows[i] as number) / (1000 + (rows[i] as number)));
-  const model: Judging = { features: ['bytes'], thresholds: [0.5, 0.9], monotone: true, score };
-  const [, routed] = await routes(model, every(1, 12));
-  assert.equal(tiersOf(routed).indexOf(1), 10); // ten answers of 100 bytes are known when the eleventh request comes
-});
-
 test('what nobody waits for is known when the client is seen again', async () => {
   const [{ counts }, routed] = await routes(fakeModel({ middle: 100 }), [{ at: 0 }, { at: 0.1 }, { at: 5 }]);
   assert.equal(counts.firstSeen, 1);
