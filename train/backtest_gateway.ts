@@ -7,7 +7,7 @@ import type { Judging } from '../scorer/judge.ts';
 import { MOST } from '../scorer/lease.ts';
 import type { Look } from '../scorer/observations.ts';
 import type { Lines } from '../scorer/tier.ts';
-import { stepOf, type Step } from '../scorer/window.ts';
+import { isNothing, stepOf, type Step } from '../scorer/window.ts';
 import * as client from './backtest_client.ts';
 import type { Client } from './backtest_client.ts';
 import { Queue } from './backtest_queue.ts';
@@ -46,6 +46,9 @@ export interface LeaseCounts {
 function stepFor(look: Look & { step?: Step }): Step {
   return (look.step ??= stepOf(look.added));
 }
+
+/** Whether the log phase has anything to do. */
+const isLookedAt = ({ status, answered }: Arrival): boolean => status >= 400 || !isNothing(stepFor(answered));
 
 export class BacktestGateway {
   readonly counts: LeaseCounts = {
@@ -89,7 +92,7 @@ export class BacktestGateway {
     if (arrived.signs !== 0) this.#showSigns(c, arrived.signs);
     this.#know(c);
     const routed = this.#route(c, at);
-    this.#ends.add(arrival.ends, { c, arrival });
+    if (isLookedAt(arrival)) this.#ends.add(arrival.ends, { c, arrival });
     return routed;
   }
 

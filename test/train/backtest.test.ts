@@ -109,6 +109,16 @@ test('what nobody waits for is known when the client is seen again', async () =>
   );
 });
 
+test('an answer that adds nothing is not reported', async () => {
+  for (const [status, unreported] of [
+    [200, 0],
+    [304, 1],
+  ] as const) {
+    const [{ counts }] = await routes(fakeModel({ middle: 100 }), [{ at: 0, status, seconds: 5 }]);
+    assert.deepEqual([counts.firstSeen, counts.unreported], [1, unreported], `an answer of ${status}`);
+  }
+});
+
 test('a sign that the model hardly minds does not end the lease, one that could cross a line does', async () => {
   /** 0.5 at `middle` requests with an odd method, and with `middle` of anything at all. */
   const minding = (middle: number): Judging => ({
