@@ -68,7 +68,7 @@ async function redisMemory(stand: Stand): Promise<{ typical: number; busiest: nu
   }
   const typical = ((await usedMemory(redis)) - empty) / TYPICAL;
 
-  const all = { errors_4xx: 9, errors_5xx: 1, other_methods: 20, heads: 3, no_referer: 50 };
+  const all = { errors_4xx: 9, errors_5xx: 1, other_methods: 20, blind_posts: 3, tools: 50 };
   const busy = (k: number): ReportedClient => ({
     ...browsing(
       k,

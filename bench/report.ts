@@ -14,7 +14,7 @@ export function browsing(k: number, hits: [number, number][]): ReportedClient {
   // Any eight bytes will do for the paths; each client has some of its own.
   const paths = ((k * 2654435761) >>> 0).toString(16).padStart(8, '0').repeat(2);
   const assets = Math.floor(n / 2);
-  return { ip: clientAddress(k), hits, bytes: 4000 * n, paths, ...(assets > 0 ? { assets } : {}) };
+  return { ip: clientAddress(k), hits, paths, ...(assets > 0 ? { assets } : {}) };
 }
 
 interface Verdict {

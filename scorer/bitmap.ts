@@ -24,18 +24,8 @@ function murmur2(bytes: Buffer): number {
   return (h ^ (h >>> 15)) >>> 0;
 }
 
-const MOST_KNOWN = 16_384;
-const known = new Map<string, number>();
-
 /** The bit (0…63) that a text sets: the top six bits of MurmurHash2 over its UTF-8 bytes. */
-export function bitOf(text: string): number {
-  let bit = known.get(text);
-  if (bit !== undefined) return bit;
-  bit = murmur2(Buffer.from(text)) >>> 26;
-  if (known.size >= MOST_KNOWN) known.clear();
-  known.set(text, bit);
-  return bit;
-}
+export const bitOf = (text: string): number => murmur2(Buffer.from(text)) >>> 26;
 
 const ONE_BIT: readonly Readonly<Bitmap>[] = Array.from({ length: 64 }, (_, bit) =>
   bit < 32 ? { hi: 0, lo: (1 << bit) >>> 0 } : { hi: (1 << (bit - 32)) >>> 0, lo: 0 },

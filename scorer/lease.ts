@@ -106,7 +106,7 @@ const READER = sumsOf({
   now: 0,
   hits: Array.from({ length: 10 }, (_, i) => [6 * i, 1]),
   counts: { assets: 7 },
-  distinct: { paths: 9, agents: 1 },
+  distinct: { paths: 9 },
 });
 
 /** What a reader would look like with one more request that shows a sign: a row for each. */

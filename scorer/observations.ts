@@ -1,7 +1,7 @@
 /** What is observed of a request, by the vocabulary of config/observations.json. */
 import { bitOf, bitmapOf, formatBitmap, type Bitmap } from './bitmap.ts';
 import { FORMS, formOf, type Form, type Pages } from './form.ts';
-import { AGENTS, ENDINGS, blank, pathOf, shapes, type AgentClass } from './shapes.ts';
+import { AGENTS, ENDINGS, blank, copyOf, pathOf, shapes, type AgentClass } from './shapes.ts';
 import { OBSERVATIONS, SIGNS, vocabulary, type Observation } from './vocabulary.ts';
 
 export { DISTINCT_MAX, bitmapOf, distinct, formatBitmap, parseBitmap, type Bitmap } from './bitmap.ts';
@@ -24,10 +24,6 @@ export interface Request {
   target: string;
   referer?: string | undefined;
   userAgent?: string | undefined;
-}
-export interface Response {
-  status: number;
-  bytes: number;
 }
 
 const looks = shapes(vocabulary);
@@ -52,7 +48,6 @@ interface TargetShape {
 }
 interface Seen extends TargetShape {
   method: string;
-  userAgent: string | undefined;
   /** Whether it has no referer. */
   direct: boolean;
   form: Form | undefined;
@@ -68,13 +63,14 @@ const KNOWN_FORMS = [undefined, ...FORMS] as const;
 function targetShape(target: string): TargetShape {
   let found = targets.get(target);
   if (found !== undefined) return found;
-  const path = pathOf(target);
+  const copy = copyOf(target);
+  const path = pathOf(copy);
   const [ending, dot, odd] = [looks.ending(path), looks.dot(path), looks.odd(target)];
   const code = 4 * KINDS.indexOf(ending) + 2 * Number(dot) + Number(odd);
   found = { path, bit: bitOf(path), ending, dot, odd, code };
   if (target.length > TARGET_CHARS) return found;
   if (targets.size >= MOST_TARGETS) targets.clear();
-  targets.set(target, found);
+  targets.set(copy, found);
   return found;
 }
 
@@ -84,7 +80,7 @@ export const shapeOf = (request: Request): Seen => seenAs(request, targetShape(r
 function seenAs({ method, referer, userAgent }: Request, target: TargetShape, form: Form | undefined): Seen {
   const { path, bit, ending, dot, odd, code } = target;
   const agent = looks.agent(userAgent);
-  return { method, path, bit, ending, dot, odd, code, direct: blank(referer), form, agent, userAgent };
+  return { method, path, bit, ending, dot, odd, code, direct: blank(referer), form, agent };
 }
 
 function holds(o: Observation, r: Seen, status: number): boolean {
@@ -103,11 +99,9 @@ function holds(o: Observation, r: Seen, status: number): boolean {
   );
 }
 
-/** What a request adds, but for its bytes: the same object for all requests that add the same. */
+/** What a request adds: the same object for all requests that add the same. */
 export interface Look {
   added: Added;
-  /** Names that its bytes count for. */
-  sums: readonly string[];
   /** The signs that it shows, one bit each. */
   signs: number;
 }
@@ -115,9 +109,9 @@ export interface Look {
 /** Requests are of few sorts: what one of a sort adds is found out once for each. */
 interface Sort {
   counts: Counts;
-  sums: readonly string[];
-  bitmaps: readonly Observation[];
-  /** By the bits that they set. */
+  /** Names. */
+  bitmaps: readonly string[];
+  /** By the bit that the path sets, 0 without bitmaps. */
   looks: Map<number, Look>;
 }
 const [MOST_SORTS, MOST_LOOKS] = [4096, 65_536];
@@ -136,15 +130,14 @@ class Moment {
 
   look(seen: Seen, status: number): Look {
     const sort = this.#sortOf(seen, status);
-    let key = 0;
-    for (const { of } of sort.bitmaps) key = 64 * key + bitIn(seen, of);
-    let found = sort.looks.get(key);
+    const bit = sort.bitmaps.length === 0 ? 0 : seen.bit;
+    let found = sort.looks.get(bit);
     if (found !== undefined) return found;
     const added: Added = { counts: sort.counts, bitmaps: {} };
-    for (const { name, of } of sort.bitmaps) added.bitmaps[name] = bitmapOf(bitIn(seen, of));
-    found = { added, sums: sort.sums, signs: signsOf(added) };
+    for (const name of sort.bitmaps) added.bitmaps[name] = bitmapOf(bit);
+    found = { added, signs: signsOf(added) };
     if (this.#lookCount >= MOST_LOOKS) this.#forget();
-    sort.looks.set(key, found);
+    sort.looks.set(bit, found);
     this.#lookCount += 1;
     return found;
   }
@@ -152,14 +145,14 @@ class Moment {
   #sortOf(seen: Seen, status: number): Sort {
     const { method, code, agent, direct, form } = seen;
     const key =
-      32 * (status * 32 + code) + 8 * AGENTS.indexOf(agent) + 4 * Number(direct) + KNOWN_FORMS.indexOf(form);
+      32 * (status * 16 + code) + 8 * AGENTS.indexOf(agent) + 4 * Number(direct) + KNOWN_FORMS.indexOf(form);
     let found = this.#sorts.get(method)?.get(key);
     if (found !== undefined) return found;
     const fitting = this.#list.filter((o) => holds(o, seen, status));
-    const of = (kind: Observation['kind']): Observation[] => fitting.filter((o) => o.kind === kind);
+    const of = (kind: Observation['kind']): string[] =>
+      fitting.filter((o) => o.kind === kind).map(({ name }) => name);
     found = {
-      counts: Object.fromEntries(of('count').map(({ name }) => [name, 1])),
-      sums: of('sum').map(({ name }) => name),
+      counts: Object.fromEntries(of('count').map((name) => [name, 1])),
       bitmaps: of('bitmap'),
       looks: new Map(),
     };
@@ -182,9 +175,6 @@ function signsOf({ counts }: Added): number {
   return signs;
 }
 
-const bitIn = ({ bit, agent, userAgent }: Seen, of: Observation['of']): number =>
-  of === 'path' ? bit : bitOf(agent === 'empty' ? '' : (userAgent as string));
-
 const [arriving, ending] = [new Moment(AT_ARRIVAL), new Moment(AT_END)];
 
 /** What a request adds when it arrives, and when it ends. @param pages, time as formOf() takes them */
@@ -201,14 +191,6 @@ function inTurn(request: Request, pages: Pages, time: number): Seen {
   return seenAs(request, target, formOf(pages, request.method, page, time));
 }
 
-/** What is added, with the bytes that were sent. */
-export function withBytes({ added, sums }: Look, bytes: number): Added {
-  if (bytes <= 0 || sums.length === 0) return added;
-  const counts = { ...added.counts };
-  for (const name of sums) counts[name] = bytes;
-  return { counts, bitmaps: added.bitmaps };
-}
-
 /** What a request that is looked at alone adds when it arrives. */
 export function observe(request: Request): Added {
   return arriving.look(shapeOf(request), 0).added;
@@ -219,9 +201,9 @@ export function observeNext(request: Request, pages: Pages, time: number): Added
   return arriving.look(inTurn(request, pages, time), 0).added;
 }
 
-/** What a request adds when its response has ended. `bytes` is what was sent to the client. */
-export function observeEnd(request: Request, response: Response): Added {
-  return withBytes(ending.look(shapeOf(request), response.status), response.bytes);
+/** What a request adds when its response, of this status, has ended. */
+export function observeEnd(request: Request, status: number): Added {
+  return ending.look(shapeOf(request), status).added;
 }
 
 /** As it goes over the wire: the inverse of reported.ts's toReported(). */

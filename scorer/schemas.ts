@@ -4,7 +4,7 @@ import { MOST } from './lease.ts';
 import { OBSERVATIONS } from './observations.ts';
 
 const closed = { additionalProperties: false };
-const MAX_COUNT = 2 ** 48 - 1;
+const MAX_COUNT = 2 ** 32 - 1;
 
 /** Any form of an address; whether it is one is the business of key.ts. */
 const Address = Type.String({ minLength: 2, maxLength: 64 });

@@ -8,7 +8,7 @@ const Words = Type.Array(Type.String({ minLength: 1 }));
 const closed = { additionalProperties: false };
 export const Tables = Type.Object(
   {
-    endings: Type.Object({ asset: Words, script: Words, archive: Words }, closed),
+    endings: Type.Object({ asset: Words, script: Words }, closed),
     odd: Type.Object({ raw: Words, escaped: Words }, closed),
     agents: Type.Object({ browser: Words, declared: Words }, closed),
   },
@@ -16,7 +16,7 @@ export const Tables = Type.Object(
 );
 export type Tables = Static<typeof Tables>;
 
-export const ENDINGS = ['asset', 'script', 'archive'] as const;
+export const ENDINGS = ['asset', 'script'] as const;
 export type Ending = (typeof ENDINGS)[number];
 export const AGENTS = ['browser', 'tool', 'declared', 'empty'] as const;
 export type AgentClass = (typeof AGENTS)[number];
@@ -47,6 +47,9 @@ const anyOf = (texts: readonly string[]): RegExp =>
   new RegExp(texts.map((text) => text.replace(/\W/g, '\\$&')).join('|'));
 
 const asciiLower = (text: string): string => text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
+
+/** A piece of a line of a log keeps alive the whole piece of the file that the line came from: what is remembered is copied. */
+export const copyOf = (text: string): string => Buffer.from(text).toString();
 
 export const blank = (value: string | undefined): boolean =>
   value === undefined || value === '' || value === '-';
@@ -90,7 +93,7 @@ export function shapes({ endings, odd, agents }: Tables): Shapes {
       if (found !== undefined) return found;
       found = classOf(userAgent);
       if (known.size >= 4096) known.clear();
-      known.set(userAgent, found);
+      known.set(copyOf(userAgent), found);
       return found;
     },
   };

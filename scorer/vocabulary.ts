@@ -8,11 +8,9 @@ import { AGENTS, ENDINGS, Tables } from './shapes.ts';
 const Declared = Type.Object(
   {
     name: Type.String({ pattern: '^[a-z][a-z0-9_]*$' }),
-    kind: Type.Union([Type.Literal('count'), Type.Literal('sum'), Type.Literal('bitmap')]),
+    kind: Type.Union([Type.Literal('count'), Type.Literal('bitmap')]),
     at: Type.Union([Type.Literal('arrival'), Type.Literal('end')]),
-    of: Type.Optional(
-      Type.Union([Type.Literal('bytes_sent'), Type.Literal('path'), Type.Literal('user_agent')]),
-    ),
+    of: Type.Optional(Type.Literal('path')),
     status: Type.Optional(Type.Tuple([Type.Integer(), Type.Integer()])),
     method: Type.Optional(Type.Array(Type.String())),
     method_not: Type.Optional(Type.Array(Type.String())),
@@ -46,7 +44,7 @@ export const OBSERVATIONS: readonly Observation[] = vocabulary.observations.map(
   ...o,
   index,
 }));
-export const COUNTS: readonly string[] = OBSERVATIONS.filter((o) => o.kind !== 'bitmap').map((o) => o.name);
+export const COUNTS: readonly string[] = OBSERVATIONS.filter((o) => o.kind === 'count').map((o) => o.name);
 export const BITMAPS: readonly string[] = OBSERVATIONS.filter((o) => o.kind === 'bitmap').map((o) => o.name);
 /** Observations of which more can only raise the score; a request that adds to one shows a sign. */
 export const SIGNS: readonly string[] = OBSERVATIONS.filter((o) => o.worse === true).map((o) => o.name);

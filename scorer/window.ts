@@ -75,6 +75,8 @@ export interface Step {
   bits: readonly number[];
 }
 
+export const isNothing = ({ counts, bits }: Step): boolean => counts.length + bits.length === 0;
+
 export function stepOf({ counts, bitmaps }: Added): Step {
   const step = { counts: [] as number[], bits: [] as number[] };
   for (const name in counts) step.counts.push(PLACES[name] as number, counts[name] as number);

@@ -3,7 +3,7 @@
  * no pins, and no change of model meanwhile, so the parts about those are not here.
  */
 import { MOST } from '../scorer/lease.ts';
-import type { Step } from '../scorer/window.ts';
+import { isNothing, type Step } from '../scorer/window.ts';
 import { newKept, type Kept, type Said } from './backtest_scorer.ts';
 
 export const HOLDS = 0;
@@ -86,7 +86,7 @@ export function countHit(c: Client, second: number): void {
 }
 
 export function countAdded(c: Client, step: Step): void {
-  if (step.counts.length + step.bits.length === 0) return;
+  if (isNothing(step)) return;
   if (c.newAdded.length === 0) c.newAdded = [step];
   else c.newAdded.push(step);
 }

@@ -5,9 +5,9 @@
  */
 import type { Judging } from '../scorer/judge.ts';
 import { MOST } from '../scorer/lease.ts';
-import { withBytes, type Look } from '../scorer/observations.ts';
+import type { Look } from '../scorer/observations.ts';
 import type { Lines } from '../scorer/tier.ts';
-import { stepOf, type Step } from '../scorer/window.ts';
+import { isNothing, stepOf, type Step } from '../scorer/window.ts';
 import * as client from './backtest_client.ts';
 import type { Client } from './backtest_client.ts';
 import { Queue } from './backtest_queue.ts';
@@ -46,6 +46,9 @@ export interface LeaseCounts {
 function stepFor(look: Look & { step?: Step }): Step {
   return (look.step ??= stepOf(look.added));
 }
+
+/** Whether the log phase has anything to do. */
+const isLookedAt = ({ status, answered }: Arrival): boolean => status >= 400 || !isNothing(stepFor(answered));
 
 export class BacktestGateway {
   readonly counts: LeaseCounts = {
@@ -89,7 +92,7 @@ export class BacktestGateway {
     if (arrived.signs !== 0) this.#showSigns(c, arrived.signs);
     this.#know(c);
     const routed = this.#route(c, at);
-    this.#ends.add(arrival.ends, { c, arrival });
+    if (isLookedAt(arrival)) this.#ends.add(arrival.ends, { c, arrival });
     return routed;
   }
 
@@ -115,10 +118,10 @@ export class BacktestGateway {
   }
 
   /** An answer has ended: the log phase. */
-  #end({ c, arrival: { status, bytes, answered, ends } }: { c: Client; arrival: Arrival }): void {
+  #end({ c, arrival: { status, answered, ends } }: { c: Client; arrival: Arrival }): void {
     this.#catchUp(c);
     this.#soil(c, ends);
-    client.countAdded(c, this.#scorer.seesSums ? stepOf(withBytes(answered, bytes)) : stepFor(answered));
+    client.countAdded(c, stepFor(answered));
     if (status < 400 || status === CLIENT_WENT_AWAY) return;
     c.errors.n += 1;
     this.#know(c);

@@ -32,7 +32,7 @@ import {
 } from '../scorer/tier.ts';
 import { addHits, addStep, copyFrom, prune, type Step, type Track } from '../scorer/window.ts';
 import { ERRORS, HITS as BY_HITS } from './backtest_client.ts';
-import { Scores, Windows, leaseOf, seesSums, type Part, type Seen } from './backtest_windows.ts';
+import { Scores, Windows, leaseOf, type Part, type Seen } from './backtest_windows.ts';
 
 /** What the scorer holds of a client. */
 export interface Kept {
@@ -82,8 +82,6 @@ const ENDLESS: Part = { n: MOST, exact: true };
 
 export class BacktestScorer {
   readonly lines: Lines;
-  /** Whether the model sees any of what is summed up, which differs from request to request. */
-  readonly seesSums: boolean;
   readonly #monotone: boolean;
   readonly #hitsOnly: boolean;
   readonly #scores: Scores;
@@ -92,7 +90,6 @@ export class BacktestScorer {
   constructor(model: Judging, hysteresis: Omit<Lines, 'thresholds'>) {
     this.#scores = new Scores(model);
     this.#windows = new Windows(this.#scores);
-    this.seesSums = seesSums(model.features);
     this.#monotone = model.monotone;
     this.#hitsOnly = hitsOnly(model.features);
     this.lines = { thresholds: model.thresholds, ...hysteresis };

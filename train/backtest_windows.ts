@@ -1,20 +1,15 @@
 /**
  * What was found out about a window, remembered: windows repeat themselves (a client's first request, a monitor's
- * hundredth). Where the model sees no bytes, nine in ten verdicts are about one that was seen before.
+ * hundredth). Nine in ten verdicts are about one that was seen before.
  */
 import type { Judging } from '../scorer/judge.ts';
 import { setsQuestion, signOrder, signRows, signSets, type Below } from '../scorer/lease.ts';
-import { FEATURES, featuresOf } from '../scorer/features.ts';
-import { OBSERVATIONS, SIGNS } from '../scorer/observations.ts';
+import { featuresOf } from '../scorer/features.ts';
+import { SIGNS } from '../scorer/observations.ts';
 import { seeded } from '../scorer/random.ts';
 import { between, type Question } from '../scorer/search.ts';
-import { WIDTH, place, sumsAt, type Sums } from '../scorer/sums.ts';
+import { WIDTH, sumsAt, type Sums } from '../scorer/sums.ts';
 import type { Track } from '../scorer/window.ts';
-
-const SUMMED = OBSERVATIONS.filter(({ kind }) => kind === 'sum').map(({ name }) => place(name));
-/** Whether a model sees any of what is summed up: it differs from request to request, and no two windows are alike. */
-export const seesSums = (names: readonly string[]): boolean =>
-  names.some((name) => SUMMED.includes(FEATURES[name]?.of ?? -1));
 
 /** The scores of a model that answers at once. */
 export class Scores {

@@ -1,5 +1,6 @@
 /** Access logs → entries in the order of time. */
 import { clientKey } from '../scorer/key.ts';
+import { copyOf } from '../scorer/shapes.ts';
 import type { Entry } from './entry.ts';
 import { readLogs, type LogSummary } from './parse.ts';
 import { unseen } from './unseen.ts';
@@ -26,8 +27,7 @@ export function clients(): (address: string) => Who | null {
   return (address) => {
     let who = byAddress.get(address);
     if (who !== undefined) return who;
-    // A copy: a piece of a line keeps alive the whole piece of the file that the line came from.
-    const copy = Buffer.from(address, 'latin1').toString('latin1');
+    const copy = copyOf(address);
     const key = clientKey(copy);
     who = key === null ? null : (byKey.get(key) ?? { key, number: byKey.size });
     if (who !== null) byKey.set(who.key, who);

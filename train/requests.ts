@@ -64,7 +64,7 @@ export function requestsOf(site: Site, names: readonly string[]): Requests {
     found.overflowed[i] = buckets.arrive(entry) ? 1 : 0;
     (found.clients[at] as Requests['clients'][0]).requests += 1;
     // A request is judged before its own answer is known.
-    addObserved(track, second, observeEnd(entry, entry));
+    addObserved(track, second, observeEnd(entry, entry.status));
     buckets.end(entry);
   });
   return found;

@@ -82,7 +82,7 @@ export function windows(
       samples.weights[at++] = client.weight;
     }
     // A request is judged before its own answer is known.
-    addObserved(client.track, second, observeEnd(entry, entry));
+    addObserved(client.track, second, observeEnd(entry, entry.status));
   }
   return samples;
 }

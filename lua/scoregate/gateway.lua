@@ -1,6 +1,5 @@
 -- The path of a request: key, hit, lease, tier. Each phase calls one function here (config/nginx_proxy.ts).
 
-local ffi = require "ffi"
 local observations = require "scoregate.observations"
 local agent = require "scoregate.agent"
 local asks = require "scoregate.asks"
@@ -18,9 +17,6 @@ local sender = require "scoregate.sender"
 local target = require "scoregate.target"
 local variable = require "scoregate.variable"
 local waiters = require "scoregate.waiters"
-
-local C = ffi.C
-ffi.cdef "intptr_t ngx_atoi(const unsigned char *text, size_t size);"
 
 local settings = observations.settings
 -- What every request calls is a local of its own: LuaJIT then knows which function it is, and looks nothing up.
@@ -42,7 +38,6 @@ local address = variable.reader("binary_remote_addr")
 local request_uri = variable.reader("request_uri")
 local referer = variable.reader("http_referer")
 local user_agent = variable.reader("http_user_agent")
-local bytes_sent = variable.reader("bytes_sent")
 
 -- The access phase is one straight trace of many constants (every field's offset is one), more than
 -- LuaJIT takes by default.
@@ -135,8 +130,7 @@ function M.access()
     count_hit(c, now_s)
     soil(i, c, now)
     local form = form_of(c, method, ending, path, agent_hash, now)
-    local path_bit, agent_bit = bit_of(path), bit_of(agent_hash)
-    local marks = arrival(c, method, ending, hidden, odd, form, agent_class, no_referer, path_bit, agent_bit)
+    local marks = arrival(c, method, ending, hidden, odd, form, agent_class, no_referer, bit_of(path))
     if marks ~= 0 then
         show_signs(c, marks)
     end
@@ -170,7 +164,6 @@ end
 local function count_response(r, status)
     local now = clock.now()
     local family, a, b = key.of(address(r))
-    local bytes = tonumber(C.ngx_atoi(bytes_sent(r)))
     local path, ending = 0, 0
     if status >= 400 then
         path, ending = target.place(request_uri(r))
@@ -180,7 +173,7 @@ local function count_response(r, status)
     local i, c = clients.find(family, a, b)
     if c then
         clients.soil(i, c, now)
-        ended(c, nil, ending, nil, nil, nil, nil, nil, observations.bit(path), nil, status, bytes)
+        ended(c, nil, ending, nil, nil, nil, nil, nil, bit_of(path), status)
         if status >= 400 and status ~= CLIENT_WENT_AWAY then
             lease.show_error(c)
             if lease.state(c, c.hits, now) == lease.USED_UP then

@@ -14,7 +14,7 @@ local M = { settings = settings, names = {}, kinds = {} }
 
 local SOURCE = [[
 local bor, lshift = bit.bor, bit.lshift
-return function(c, method, ending, hidden, odd, form, agent, no_referer, path_bit, user_agent_bit, status, bytes_sent)
+return function(c, method, ending, hidden, odd, form, agent, no_referer, path_bit, status)
     local marks = 0
 %s
     return marks
@@ -22,7 +22,7 @@ end
 ]]
 
 -- As target.lua, agent.lua and pages.lua number them.
-local ENDING = { asset = 1, script = 2, archive = 3 }
+local ENDING = { asset = 1, script = 2, robots = 3 }
 local AGENT = { empty = 0, browser = 1, tool = 2, declared = 3 }
 local FORM = { hasty = 1, unasked = 2 }
 
@@ -47,10 +47,10 @@ local function condition(o)
         tests[#tests + 1] = quoted_list(o.method_not, "~=", " and ")
     end
     if o.asset ~= nil then
-        tests[#tests + 1] = o.asset and "ending == 1" or "ending ~= 1"
+        tests[#tests + 1] = (o.asset and "ending == " or "ending ~= ") .. ENDING.asset
     end
     if o.robots == false then
-        tests[#tests + 1] = "ending ~= 4"
+        tests[#tests + 1] = "ending ~= " .. ENDING.robots
     end
     if o.ending then
         tests[#tests + 1] = "ending == " .. ENDING[o.ending]
@@ -78,13 +78,9 @@ end
 
 local function line(o, mark)
     if o.kind == "bitmap" then
-        local set = ("if %s_bit < 32 then c.%s[0] = bor(c.%s[0], lshift(1, %s_bit)) else "
-            .. "c.%s[1] = bor(c.%s[1], lshift(1, %s_bit - 32)) end")
-            :format(o.of, o.name, o.name, o.of, o.name, o.name, o.of)
+        local set = ("if path_bit < 32 then c.%s[0] = bor(c.%s[0], lshift(1, path_bit)) else "
+            .. "c.%s[1] = bor(c.%s[1], lshift(1, path_bit - 32)) end"):format(o.name, o.name, o.name, o.name)
         return ("    if %s then %s end"):format(condition(o), set)
-    end
-    if o.kind == "sum" then
-        return ("    c.%s = c.%s + %s"):format(o.name, o.name, o.of)
     end
     return ("    if %s then c.%s = c.%s + 1 %s end"):format(condition(o), o.name, o.name,
         mark and ("marks = bor(marks, %d)"):format(mark) or "")
@@ -119,9 +115,8 @@ local fields = {}
 for i, o in ipairs(vocabulary) do
     M.names[i] = o.name
     M.kinds[i] = o.kind
-    -- a bitmap is two halves of int32, what bit operations give; a sum (bytes) may be large
-    local form = o.kind == "bitmap" and "int32_t %s[2];" or o.kind == "sum" and "double %s;" or "uint32_t %s;"
-    fields[i] = form:format(o.name)
+    -- a bitmap is two halves of int32, what bit operations give
+    fields[i] = (o.kind == "bitmap" and "int32_t %s[2];" or "uint32_t %s;"):format(o.name)
 end
 
 --- C fields of a client's record, one an observation.
@@ -132,12 +127,12 @@ function M.bit(hash)
     return rshift(hash, 26)
 end
 
---- arrival(c, method, ending, hidden, odd, form, agent, no_referer, path_bit, user_agent_bit) adds what a
--- request shows when it arrives to the record `c`, and returns the signs that it shows as bits.
+--- arrival(c, method, ending, hidden, odd, form, agent, no_referer, path_bit) adds what a request shows when it
+-- arrives to the record `c`, and returns the signs that it shows as bits.
 M.arrival = compile("arrival")
 
---- ended(c, method, ending, nil, nil, nil, nil, nil, path_bit, nil, status, bytes_sent) adds what its response
--- shows. The target's ending and bit need be known only where the status is one of an error.
+--- ended(c, method, ending, nil, nil, nil, nil, nil, path_bit, status) adds what its response shows. The target's
+-- ending and bit need be known only where the status is one of an error.
 M.ended = compile("end")
 
 --- adds(status): whether ended() adds anything for a response of that status.

@@ -136,22 +136,17 @@ local function of_kind(kind)
     return found
 end
 
-local counts, sums, bitmaps = of_kind("count"), of_kind("sum"), of_kind("bitmap")
-local uint32_p, double_p, int32_p = ffi.typeof("uint32_t *"), ffi.typeof("double *"), ffi.typeof("int32_t *")
-
-local function put_numbers(found, record, pointer)
-    for k = 1, found.n do
-        local n = cast(pointer, record + found[k].offset)[0]
-        if n ~= 0 then
-            body:put(found[k].label, n < 2 ^ 31 and tobit(n) or n)
-        end
-    end
-end
+local counts, bitmaps = of_kind("count"), of_kind("bitmap")
+local uint32_p, int32_p = ffi.typeof("uint32_t *"), ffi.typeof("int32_t *")
 
 local function put_observations(c)
     local record = cast("char *", c)
-    put_numbers(counts, record, uint32_p)
-    put_numbers(sums, record, double_p)
+    for k = 1, counts.n do
+        local n = cast(uint32_p, record + counts[k].offset)[0]
+        if n ~= 0 then
+            body:put(counts[k].label, n < 2 ^ 31 and tobit(n) or n)
+        end
+    end
     for k = 1, bitmaps.n do
         local half = cast(int32_p, record + bitmaps[k].offset)
         if half[0] ~= 0 or half[1] ~= 0 then

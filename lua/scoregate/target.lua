@@ -27,8 +27,8 @@ local lower = ffi.new("unsigned char[?]", LONGEST)
 local vocabulary = observations.settings.vocabulary
 local odd_escaped = words.contains(vocabulary.odd.escaped)
 
-local NONE, ROBOTS_TXT = 0, 4
-local M = { NONE = NONE, ASSET = 1, SCRIPT = 2, ARCHIVE = 3, ROBOTS = ROBOTS_TXT }
+local NONE, ROBOTS_TXT = 0, 3
+local M = { NONE = NONE, ASSET = 1, SCRIPT = 2, ROBOTS = ROBOTS_TXT }
 
 -- Extensions are compared by their hash, so that no string is made.
 local ending_of = {}
@@ -87,8 +87,8 @@ local function path_size(text, size)
 end
 
 --- Looks at a target of `size` bytes at `text` (const unsigned char *): the hash (MurmurHash2, 32 bits) of its
--- path up to `?` or `#`, its ending (ASSET, SCRIPT, ARCHIVE, ROBOTS for /robots.txt itself, or NONE), whether
--- a segment of it begins with a dot, and whether the target is odd.
+-- path up to `?` or `#`, its ending (ASSET, SCRIPT, ROBOTS for /robots.txt itself, or NONE), whether a segment of it
+-- begins with a dot, and whether the target is odd.
 function M.look(text, size)
     local path, dot = path_size(text, size), cut(text, size, DOT)
     return C.ngx_murmur_hash2(text, path), ending(text, path), hidden(text, path, dot), odd(text, size, dot)

@@ -10,7 +10,7 @@
 -- Returns  {second, microsecond, 1 if counted, gateways, generation, records, each after its length as u16}
 local prefix, mode, sender, seq = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local WINDOW, ALIVE_MS, SENDER_S = 60, 3000, 3600
-local MAX16, MAX48 = 2 ^ 16 - 1, 2 ^ 48 - 1
+local MAX16 = 2 ^ 16 - 1
 local bucket_s, payload = tonumber(ARGV[9]), ARGV[11]
 local byte, sub, char, floor, max, min = string.byte, string.sub, string.char, math.floor, math.max, math.min
 local read, write = struct.unpack, struct.pack
@@ -29,17 +29,16 @@ end
 local older, sent = tonumber(ARGV[5]), tonumber(ARGV[6])
 if sent > 0 and now - sent >= 2 and now - sent <= SENDER_S then older = older + now - sent end
 
--- From the kinds: how to read a bucket, its width, which of the values read belong to which observation, the most that
--- one may be (none for a bitmap), and how long it is in the payload.
-local fmt, width, slot, most, size = '<B', 1, {}, {}, {}
+-- From the kinds: how to read a bucket, its width, which of the values read belong to which observation, and how long
+-- one is in the payload.
+local COUNT, BITMAP = 4, 8
+local fmt, width, slot, size = '<B', 1, {}, {}
 do
   local at, kinds = 2, ARGV[7]
   for i = 1, #kinds do
-    local kind = sub(kinds, i, i)
-    slot[i], size[i] = at, kind == 'b' and 8 or 6
-    if kind == 'c' then fmt, width, at, most[i] = fmt .. 'I2', width + 2, at + 1, MAX16
-    elseif kind == 's' then fmt, width, at, most[i] = fmt .. 'I6', width + 6, at + 1, MAX48
-    else fmt, width, at = fmt .. 'I4I4', width + 8, at + 2 end
+    slot[i] = at
+    if sub(kinds, i, i) == 'c' then fmt, width, at, size[i] = fmt .. 'I2', width + 2, at + 1, COUNT
+    else fmt, width, at, size[i] = fmt .. 'I4I4', width + 8, at + 2, BITMAP end
   end
 end
 local empty_bucket = string.rep('\0', width)
@@ -83,8 +82,8 @@ local function add_observed(buckets, last, id, seen, at)
   for _ = 1, seen do
     local i = byte(payload, at)
     local s = slot[i]
-    if most[i] then
-      v[s] = min(v[s] + read('<I6', payload, at + 1), most[i])
+    if size[i] == COUNT then
+      v[s] = min(v[s] + read('<I4', payload, at + 1), MAX16)
     else
       local hi, lo = read('<I4I4', payload, at + 1)
       v[s], v[s + 1] = bit.bor(v[s], hi) % 2 ^ 32, bit.bor(v[s + 1], lo) % 2 ^ 32

@@ -2,7 +2,7 @@
  * A packed record (record.ts) as a report looks at it: where the client stands, and its window as a row of sums, read
  * from the bytes. Making objects of them, as decode() does for whoever looks closer, takes ten times as long.
  */
-import { BITMAPS, OBSERVATIONS, distinct } from '../observations.ts';
+import { BITMAPS, COUNTS, distinct } from '../observations.ts';
 import { WIDTH, hitsCounted, place, sumHit, type History, type Sums } from '../sums.ts';
 import { BUCKET_S, WINDOW_S, firstBucket } from '../window.ts';
 import {
@@ -17,15 +17,8 @@ import {
 } from './record.ts';
 import type { Standing } from './store.ts';
 
-/** Where numbers of a kind stand: pairs of the offset in a bucket, and the place in the sums. */
-const placesOf = (kind: 'count' | 'sum'): Int32Array =>
-  Int32Array.from(
-    OBSERVATIONS.filter((o) => o.kind === kind).flatMap(({ name }) => [
-      OFFSETS.get(name) as number,
-      place(name),
-    ]),
-  );
-const [COUNTED, SUMMED] = [placesOf('count'), placesOf('sum')];
+/** Where counts stand: pairs of the offset in a bucket, and the place in the sums. */
+const COUNTED = Int32Array.from(COUNTS.flatMap((name) => [OFFSETS.get(name) as number, place(name)]));
 const MAPPED = Int32Array.from(BITMAPS, (name) => OFFSETS.get(name) as number);
 const FIRST_BITMAP = WIDTH - BITMAPS.length;
 /** Two halves of each bitmap. */
@@ -68,10 +61,6 @@ function sumBuckets(record: Buffer, start: number, now: number, last: number, in
     for (let k = 0; k < COUNTED.length; k += 2) {
       const i = COUNTED[k + 1] as number;
       into[i] = (into[i] as number) + two(record, from + (COUNTED[k] as number));
-    }
-    for (let k = 0; k < SUMMED.length; k += 2) {
-      const i = SUMMED[k + 1] as number;
-      into[i] = (into[i] as number) + record.readUIntLE(from + (SUMMED[k] as number), 6);
     }
     for (let k = 0; k < MAPPED.length; k++) {
       const at = from + (MAPPED[k] as number);

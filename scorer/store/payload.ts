@@ -2,7 +2,7 @@
  * The clients of a batch as one string for count.lua, which costs one argument instead of thousands:
  *
  *   per client: u8 length · key · u8 hits · hits × (u8 age, u32 n) · u8 age of the observations · u8 how many
- *   then, per observation: u8 which, from 1 · number u48, bitmap u32 u32
+ *   then, per observation: u8 which, from 1 · count u32, bitmap u32 u32
  *
  * Little endian. It is also what is kept of a batch for a Redis that is down.
  */
@@ -12,7 +12,6 @@ import { youngest } from './record.ts';
 import type { Reported } from './store.ts';
 
 const MAX_32 = 2 ** 32 - 1;
-const MAX_48 = 2 ** 48 - 1;
 /** A client with 64 pairs of hits and every observation: the most that one can take. */
 const MOST = 1 + 255 + 1 + 64 * 5 + 2 + 9 * OBSERVATIONS.length;
 
@@ -65,8 +64,8 @@ function packObserved({ added }: Reported, start: number): number {
     if (value === undefined) continue;
     scratch[at] = NUMBER.get(name) as number;
     if (typeof value === 'number') {
-      scratch.writeUIntLE(Math.min(value, MAX_48), at + 1, 6);
-      at += 7;
+      scratch.writeUInt32LE(Math.min(value, MAX_32), at + 1);
+      at += 5;
     } else {
       scratch.writeUInt32LE(value.hi, at + 1);
       scratch.writeUInt32LE(value.lo, at + 5);

@@ -3,10 +3,10 @@
  *
  *   u8 lines · u8 tier (255: none) · u32 last · u8 hits · u8 buckets · u32 since, per line · u32 returned
  *   hits × (u8 second mod 256, u16 n), oldest first
- *   buckets × (u8 bucket mod 256, then per observation: count u16, sum u48, bitmap u32 u32), oldest first
+ *   buckets × (u8 bucket mod 256, then per observation: count u16, bitmap u32 u32), oldest first
  *
  * Little endian. `last` is the second of the last report; everything else in the record is younger than 256 seconds
- * (buckets) before it, so one byte says when. A typical client has about 100 bytes, the busiest 900.
+ * (buckets) before it, so one byte says when. A typical client has about 100 bytes, the busiest 750.
  */
 import { BITMAPS, COUNTS, OBSERVATIONS, type Bitmap } from '../observations.ts';
 import {
@@ -30,21 +30,19 @@ export const HEAD = 8;
 export const standingBytes = (lines: number): number => 4 * lines + 4;
 export const HIT_BYTES = 3;
 const MAX_16 = 0xffff;
-const MAX_48 = 2 ** 48 - 1;
 
-/** One letter per observation: c(ount), s(um), b(itmap). count.lua derives its pack formats from it. */
+/** One letter per observation: c(ount), b(itmap). count.lua derives its pack formats from it. */
 export const KINDS = OBSERVATIONS.map((o) => o.kind[0]).join('');
 /** Records of another vocabulary or layout cannot be read: this stands in every key. */
 export const VOCABULARY = createHash('sha256')
   .update(JSON.stringify([standingBytes(0), BUCKET_S, WINDOW_S, OBSERVATIONS.map((o) => [o.name, o.kind])]))
   .digest('hex')
   .slice(0, 6);
-const WIDTHS = OBSERVATIONS.map((o) => (o.kind === 'count' ? 2 : o.kind === 'sum' ? 6 : 8));
+const WIDTHS = OBSERVATIONS.map((o) => (o.kind === 'count' ? 2 : 8));
 /** Where an observation stands in a bucket. */
 export const OFFSETS = new Map(
   OBSERVATIONS.map(({ name }, i) => [name, 1 + WIDTHS.slice(0, i).reduce((a, b) => a + b, 0)]),
 );
-const SUMMED = new Set(OBSERVATIONS.filter((o) => o.kind === 'sum').map((o) => o.name));
 export const BUCKET_BYTES = 1 + WIDTHS.reduce((a, b) => a + b, 0);
 
 export interface ClientRecord {
@@ -117,8 +115,7 @@ function decodeBucket(record: Buffer, start: number, id: number): Bucket {
   const bucket = emptyBucket(id);
   const { counts, bits } = bucket;
   COUNTS.forEach((name, i) => {
-    const at = start + (OFFSETS.get(name) as number);
-    counts[i] = SUMMED.has(name) ? record.readUIntLE(at, 6) : record.readUInt16LE(at);
+    counts[i] = record.readUInt16LE(start + (OFFSETS.get(name) as number));
   });
   BITMAPS.forEach((name, i) => {
     const at = start + (OFFSETS.get(name) as number);
@@ -156,10 +153,7 @@ export function encode(client: ClientRecord): Buffer {
 function encodeBucket(record: Buffer, start: number, { id, counts, bits }: Bucket): void {
   record[start] = id % 256;
   COUNTS.forEach((name, i) => {
-    const at = start + (OFFSETS.get(name) as number);
-    const value = counts[i] as number;
-    if (SUMMED.has(name)) record.writeUIntLE(Math.min(value, MAX_48), at, 6);
-    else record.writeUInt16LE(Math.min(value, MAX_16), at);
+    record.writeUInt16LE(Math.min(counts[i] as number, MAX_16), start + (OFFSETS.get(name) as number));
   });
   BITMAPS.forEach((name, i) => {
     const at = start + (OFFSETS.get(name) as number);

@@ -9,7 +9,7 @@ export interface Reported {
   readonly key: string;
   /** Pairs of age in whole seconds at sending, and hits. */
   readonly hits?: readonly (readonly [number, number])[] | undefined;
-  /** Observations by name: counts and sums as integers, bitmaps as two halves. Absent names add nothing. */
+  /** Observations by name: counts as integers, bitmaps as two halves. Absent names add nothing. */
   readonly added: Readonly<Record<string, number | Bitmap>>;
 }
 

@@ -25,7 +25,7 @@ export interface Waiting {
   pages: Pages;
   /** By arrival. */
   arrived: LogRow[];
-  /** In the order of the log, which is written when answers end. */
+  /** Those whose answers add something, in the order of the log, which is written when answers end. */
   ended: LogRow[];
 }
 
@@ -42,7 +42,7 @@ export function waiting(lines: readonly LogRow[]): Map<string, Waiting> {
       ended: [],
     };
     one.arrived.push(row);
-    one.ended.push(row);
+    if (Object.keys(observeEnd(row, row.status).counts).length > 0) one.ended.push(row);
     clients.set(key, one);
   }
   for (const { arrived } of clients.values()) arrived.sort((a, b) => a.time - b.time);
@@ -72,7 +72,7 @@ function taken(one: Waiting, reported: ReportClient): Added[] {
   assert.equal(arrivals.length, hits, `${one.key}: more hits reported than the log has requests`);
   const expected = together([split(toReported(reported, 0).added)]);
   for (let answers = 0; answers <= one.ended.length; answers++) {
-    const added = [...arrivals, ...one.ended.slice(0, answers).map((row) => observeEnd(row, row))];
+    const added = [...arrivals, ...one.ended.slice(0, answers).map((row) => observeEnd(row, row.status))];
     if (!equal(together(added), expected)) continue;
     one.ended.splice(0, answers);
     return added;

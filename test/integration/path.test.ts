@@ -74,9 +74,12 @@ test('what the response adds is counted too, and a client that gathers errors is
   const ip = '203.0.113.100';
   for (let i = 0; i < 5; i++) await (await gateway.get('/no', ip, { 'X-Demo-Status': '404' })).arrayBuffer();
   await gateway.drained();
-  const { counts } = (await gateway.verdict(ip))['window'] as { counts: Record<string, number> };
-  assert.equal(counts['errors_4xx'], 5);
-  assert.ok((counts['bytes'] ?? 0) > 500);
+  const { counts, distinct } = (await gateway.verdict(ip))['window'] as Record<
+    string,
+    Record<string, number>
+  >;
+  assert.equal(counts?.['errors_4xx'], 5);
+  assert.equal(Math.round(distinct?.['missing_paths'] ?? 0), 1);
 });
 
 test('a request that nginx itself refuses has a sound line in the log', async () => {

@@ -38,7 +38,7 @@ test('counts are those of whole buckets inside the window, so never more than th
   const track = trackOf(Array.from({ length: 200 }, (_, i) => 1000 + i));
   for (let now = 1100; now < 1199; now++) {
     const window = windowAt(trackOf(Array.from({ length: now - 999 }, (_, i) => 1000 + i)), now);
-    const counted = window.counts['no_referer'] ?? 0;
+    const counted = window.counts['pages_no_referer'] ?? 0;
     assert.ok(counted <= hitsOf(window) && counted >= hitsOf(window) - 5, `${counted} at ${now}`);
   }
   assert.equal(windowAt(track, 1300).hits.length, 0);
@@ -56,18 +56,18 @@ test('a request adds what config/observations.json says of it', () => {
   const { counts } = observed.observe(post);
   assert.equal(counts['other_methods'], 1);
   assert.equal(counts['assets'], 1);
-  assert.equal(counts['no_referer'], 1);
+  assert.equal(counts['blind_posts'], 1);
   assert.equal(counts['no_user_agent'], 1);
   assert.equal(counts['pages_no_referer'], undefined);
   const signs = (added: observed.Added): string[] => observed.SIGNS.filter((name) => added.counts[name]);
   assert.ok(signs(observed.observe(post)).length > 0);
   const read = observed.observe({ ...page, referer: 'http://host/', userAgent: 'Mozilla/5.0 (X11)' });
   assert.deepEqual(signs(read), []);
-  assert.deepEqual(observed.observeEnd(page, { status: 404, bytes: 9 }).counts, { errors_4xx: 1, bytes: 9 });
+  assert.deepEqual(observed.observeEnd(page, 404).counts, { errors_4xx: 1 });
 });
 
 test('what is reported is read back as it was', () => {
-  const added = { counts: { assets: 3, bytes: 12 }, bitmaps: { paths: { hi: 0x80000001, lo: 0xff } } };
+  const added = { counts: { assets: 3, tools: 12 }, bitmaps: { paths: { hi: 0x80000001, lo: 0xff } } };
   const reported = observed.toReported(added);
   assert.equal(reported['paths'], '80000001000000ff');
   assert.deepEqual(split(toReported({ ip: '10.0.0.1', ...reported }, 0).added), added);

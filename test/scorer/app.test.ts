@@ -114,9 +114,9 @@ test('what is wrong with a report is said with a code and the field', async () =
       'clients[0].hits[0][1]',
     ],
     [
-      { sender: 'a/b/c', seq: 1, held: 0, clients: [{ ip: '1.2.3.4', heads: -1 }] },
+      { sender: 'a/b/c', seq: 1, held: 0, clients: [{ ip: '1.2.3.4', tools: -1 }] },
       'INVALID_BODY',
-      'clients[0].heads',
+      'clients[0].tools',
     ],
     [
       { sender: 'a/b/c', seq: 1, held: 0, clients: [{ ip: '1.2.3.4', paths: 'zz' }] },

@@ -40,7 +40,7 @@ async function seen(ip: string): Promise<{ hits: number; counts: Record<string, 
 
 const POSTED = {
   ...{ other_methods: 1, blind_posts: 1, scripts: 1, blind_scripts: 1 },
-  ...{ no_referer: 1, pages_no_referer: 1, no_user_agent: 1 },
+  ...{ pages_no_referer: 1, no_user_agent: 1 },
 };
 const forwarded = (ip: string, method = 'POST', uri = '/wp-login.php?x=1'): Headers => ({
   'x-forwarded-for': ip,

@@ -26,7 +26,7 @@ test('Redis and memory make the same record of the same reports', async () => {
       const added =
         round % 3 === 0
           ? {}
-          : { errors_4xx: round, bytes: 1000 * round, paths: { hi: 1 << k, lo: 2 ** (round % 32) } };
+          : { errors_4xx: round, tools: 1000 * round, paths: { hi: 1 << k, lo: 2 ** (round % 32) } };
       return { key, hits, added };
     });
     const same = batch(clients);
@@ -72,7 +72,7 @@ test('Redis knows a forgotten client for as long as a gateway may name its tier,
 test('a record of nonsense is begun anew', async () => {
   const key = fresh();
   await running.server.client.set(running.redis.key(key), 'nonsense of some length');
-  const applied = await running.redis.apply(batch([{ key, hits: [[0, 2]], added: { heads: 1 } }]));
+  const applied = await running.redis.apply(batch([{ key, hits: [[0, 2]], added: { tools: 1 } }]));
   assert.equal(hitsOf(windowIn(applied)), 2);
 });
 

@@ -50,11 +50,11 @@ inEachStore(15100, (store) => {
 
   test('observations add up, and bitmaps merge by OR', async () => {
     const key = fresh();
-    const one = { errors_4xx: 3, bytes: 2 ** 33, paths: { hi: 0x80000001, lo: 0 } };
-    const other = { errors_4xx: 2, heads: 1, bytes: 5, paths: { hi: 1, lo: 0xffffffff } };
+    const one = { errors_4xx: 3, assets: 2 ** 32 - 1, paths: { hi: 0x80000001, lo: 0 } };
+    const other = { errors_4xx: 2, tools: 1, assets: 5, paths: { hi: 1, lo: 0xffffffff } };
     await store().apply(batch([{ key, hits: [[0, 3]], added: one }]));
     const window = windowIn(await store().apply(batch([{ key, hits: [[0, 2]], added: other }])));
-    assert.deepEqual({ ...window.counts }, { errors_4xx: 5, heads: 1, bytes: 2 ** 33 + 5 });
+    assert.deepEqual({ ...window.counts }, { errors_4xx: 5, tools: 1, assets: 2 ** 16 - 1 });
     assert.equal(Math.round(window.distinct['paths'] as number), Math.round(64 * Math.log(64 / 30)));
   });
 
@@ -66,12 +66,12 @@ inEachStore(15100, (store) => {
 
   test('a batch that comes twice counts once, and is answered both times', async () => {
     const key = fresh();
-    const same = batch([{ key, hits: [[0, 2]], added: { heads: 1 } }]);
+    const same = batch([{ key, hits: [[0, 2]], added: { tools: 1 } }]);
     assert.equal((await store().apply(same)).counted, true);
     const again = await store().apply(same);
     assert.equal(again.counted, false);
     assert.equal(hitsOf(windowIn(again)), 2);
-    assert.deepEqual({ ...windowIn(again).counts }, { heads: 1 });
+    assert.deepEqual({ ...windowIn(again).counts }, { tools: 1 });
   });
 
   test('a batch older than the last one of its sender does not count, one of another sender does', async () => {
@@ -107,7 +107,7 @@ inEachStore(15100, (store) => {
       const key = fresh();
       const first = await store().look([key]);
       for (let age = 59; age >= 0; age--) {
-        const added = { errors_4xx: 9, errors_5xx: 1, bytes: 1e9, paths: { hi: age, lo: age } };
+        const added = { errors_4xx: 9, errors_5xx: 1, assets: 1e9, paths: { hi: age, lo: age } };
         await store().apply(batch([{ key, hits: [[age, 1e6]], added }]));
       }
       const { records, now } = await store().look([key]);

@@ -97,15 +97,6 @@ test('a scanner is moved by its errors at once, though it has hits left', async 
   assert.ok(counts.usedUp >= 1);
 });
 
-test('bytes count where the model sees them', async () => {
-  /** 0.5 at 1,000 bytes a minute. */
-  const score = (rows: Float64Array, n: number): Float64Array =>
-    Float64Array.from({ length: n }, (_, i) => (rows[i] as number) / (1000 + (rows[i] as number)));
-  const model: Judging = { features: ['bytes'], thresholds: [0.5, 0.9], monotone: true, score };
-  const [, routed] = await routes(model, every(1, 12));
-  assert.equal(tiersOf(routed).indexOf(1), 10); // ten answers of 100 bytes are known when the eleventh request comes
-});
-
 test('what nobody waits for is known when the client is seen again', async () => {
   const [{ counts }, routed] = await routes(fakeModel({ middle: 100 }), [{ at: 0 }, { at: 0.1 }, { at: 5 }]);
   assert.equal(counts.firstSeen, 1);
@@ -116,6 +107,16 @@ test('what nobody waits for is known when the client is seen again', async () =>
     routed.map((one) => one.score.toFixed(5)),
     [0, 0, 1].map((i) => (scores[i] as number).toFixed(5)),
   );
+});
+
+test('an answer that adds nothing is not reported', async () => {
+  for (const [status, unreported] of [
+    [200, 0],
+    [304, 1],
+  ] as const) {
+    const [{ counts }] = await routes(fakeModel({ middle: 100 }), [{ at: 0, status, seconds: 5 }]);
+    assert.deepEqual([counts.firstSeen, counts.unreported], [1, unreported], `an answer of ${status}`);
+  }
 });
 
 test('a sign that the model hardly minds does not end the lease, one that could cross a line does', async () => {

@@ -37,7 +37,7 @@ function requests(n: number, answers: number, rude: boolean): Added[] {
     const target = `/${below(40)}${rude && below(2) === 0 ? '.php' : ''}`;
     const request = { method: rude && below(3) === 0 ? 'POST' : 'GET', target, referer: 'x', userAgent: 'y' };
     if (i < n) added.push(observe(request));
-    if (i < answers) added.push(observeEnd(request, { status: rude ? 404 : 200, bytes: below(1000) }));
+    if (i < answers) added.push(observeEnd(request, rude ? 404 : 200));
   }
   return added;
 }

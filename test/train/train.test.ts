@@ -59,7 +59,7 @@ function windowOf(every: number, requests: [Partial<Entry>, number][]): Window {
     const second = Math.floor(i * every);
     addHits(track, second, 1);
     addObserved(track, second, observe(request));
-    if (i < requests.length - 1) addObserved(track, second, observeEnd(request, { status, bytes: 500 }));
+    if (i < requests.length - 1) addObserved(track, second, observeEnd(request, status));
   });
   return windowAt(track, Math.floor((requests.length - 1) * every));
 }
