@@ -14,6 +14,7 @@ interface Step {
   /** Seconds since the step before; 0.1 unless given. */
   after_s?: number;
   agent?: string;
+  referer?: string;
   form?: Form;
 }
 const AGENT = 'Mozilla/5.0 (X11)';
@@ -25,9 +26,12 @@ test('TypeScript finds hasty and unasked posts as test/vectors/forms.json says',
   for (const steps of vectors) {
     const pages = noPages();
     let time = 1_700_000_000.5;
-    for (const [i, { method, target, after_s = 0.1, agent: userAgent = AGENT, form }] of steps.entries()) {
+    for (const [
+      i,
+      { method, target, after_s = 0.1, agent: userAgent = AGENT, referer, form },
+    ] of steps.entries()) {
       time += after_s;
-      const { counts } = observeNext({ method, target, userAgent }, pages, time);
+      const { counts } = observeNext({ method, target, referer, userAgent }, pages, time);
       for (const one of FORMS)
         assert.equal(
           counts[`${one}_posts`],
@@ -60,9 +64,11 @@ test('the gateway finds them likewise', async () => {
       vectors.map(async (steps, k) => {
         const ip = `203.0.113.${k + 1}`;
         const posts = { hasty: 0, unasked: 0 };
-        for (const { method, target, after_s = 0.1, agent = AGENT, form } of steps) {
+        for (const { method, target, after_s = 0.1, agent = AGENT, referer = '', form } of steps) {
           await sleep(1000 * after_s);
-          await (await gateway.get(target, ip, { 'User-Agent': agent }, method)).arrayBuffer();
+          await (
+            await gateway.get(target, ip, { 'User-Agent': agent, Referer: referer }, method)
+          ).arrayBuffer();
           if (form) posts[form] += 1;
         }
         await gateway.drained();
