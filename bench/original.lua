@@ -41,5 +41,5 @@ local verdict = ask(ngx.var.remote_addr)
 if verdict then
     ngx.var.tier, ngx.var.score, ngx.var.origin = verdict.tier, ("%.3f"):format(verdict.score), "fresh"
 else
-    ngx.var.origin = "default"
+    ngx.var.tier, ngx.var.origin = "standard", "default"
 end
