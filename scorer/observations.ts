@@ -145,7 +145,7 @@ class Moment {
   #sortOf(seen: Seen, status: number): Sort {
     const { method, code, agent, direct, form } = seen;
     const key =
-      32 * (status * 16 + code) + 8 * AGENTS.indexOf(agent) + 4 * Number(direct) + KNOWN_FORMS.indexOf(form);
+      64 * (status * 16 + code) + 8 * AGENTS.indexOf(agent) + 4 * Number(direct) + KNOWN_FORMS.indexOf(form);
     let found = this.#sorts.get(method)?.get(key);
     if (found !== undefined) return found;
     const fitting = this.#list.filter((o) => holds(o, seen, status));

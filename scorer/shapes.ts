@@ -10,7 +10,7 @@ export const Tables = Type.Object(
   {
     endings: Type.Object({ asset: Words, script: Words }, closed),
     odd: Type.Object({ raw: Words, escaped: Words }, closed),
-    agents: Type.Object({ browser: Words, declared: Words }, closed),
+    agents: Type.Object({ browser: Words, declared: Words, forged: Words }, closed),
   },
   closed,
 );
@@ -18,7 +18,7 @@ export type Tables = Static<typeof Tables>;
 
 export const ENDINGS = ['asset', 'script'] as const;
 export type Ending = (typeof ENDINGS)[number];
-export const AGENTS = ['browser', 'tool', 'declared', 'empty'] as const;
+export const AGENTS = ['browser', 'tool', 'declared', 'empty', 'forged'] as const;
 export type AgentClass = (typeof AGENTS)[number];
 
 /** The gateway looks at this much of a user agent for words. */
@@ -69,11 +69,13 @@ export function shapes({ endings, odd, agents }: Tables): Shapes {
   const byExtension = new Map<string, Ending>();
   for (const kind of ENDINGS) for (const extension of endings[kind]) byExtension.set(extension, kind);
   const oddText = anyOf([...odd.raw, ...odd.escaped]);
+  const forged = agents.forged.map((pattern) => new RegExp(pattern));
   const known = new Map<string, AgentClass>();
   const classOf = (userAgent: string): AgentClass => {
     const text = asciiLower(userAgent.slice(0, AGENT_BYTES));
     if (agents.declared.some((word) => text.includes(word))) return 'declared';
-    return agents.browser.some((word) => text.startsWith(word)) ? 'browser' : 'tool';
+    if (!agents.browser.some((word) => text.startsWith(word))) return 'tool';
+    return forged.some((pattern) => pattern.test(text)) ? 'forged' : 'browser';
   };
   return {
     ending: (path) => {

@@ -17,9 +17,19 @@ local is_declared = words.contains(agents.declared)
 local is_browser = words.begins(agents.browser)
 
 local EMPTY = 0
-local M = { EMPTY = EMPTY, BROWSER = 1, TOOL = 2, DECLARED = 3 }
+local M = { EMPTY = EMPTY, BROWSER = 1, TOOL = 2, DECLARED = 3, FORGED = 4 }
 
 local known, count = {}, 0
+
+-- A browser that says of itself what cannot be.
+local function is_forged(text)
+    for i = 1, #agents.forged do
+        if ngx.re.find(text, agents.forged[i], "jo") then
+            return true
+        end
+    end
+    return false
+end
 
 local function class(text, size)
     if size > LOOK_AT then
@@ -29,7 +39,10 @@ local function class(text, size)
     if is_declared(lower, size) then
         return M.DECLARED
     end
-    return is_browser(lower, size) and M.BROWSER or M.TOOL
+    if not is_browser(lower, size) then
+        return M.TOOL
+    end
+    return is_forged(ffi.string(lower, size)) and M.FORGED or M.BROWSER
 end
 
 --- Looks at a user agent of `size` bytes at `text` (const unsigned char *); a size of 0 is none.

@@ -23,7 +23,7 @@ end
 
 -- As target.lua, agent.lua and pages.lua number them.
 local ENDING = { asset = 1, script = 2, robots = 3 }
-local AGENT = { empty = 0, browser = 1, tool = 2, declared = 3 }
+local AGENT = { empty = 0, browser = 1, tool = 2, declared = 3, forged = 4 }
 local FORM = { hasty = 1, unasked = 2 }
 
 local function quoted_list(names, operator, joiner)

@@ -68,10 +68,10 @@ test('the gateway observes both likewise', async () => {
     }
     for (const [i, { userAgent, class: kind }] of agents.entries()) {
       const reported = scorer.reports.get(`198.51.100.${i + 1}`);
-      const found = ['tools', 'declared', 'no_user_agent'].map((name) => reported?.[name] ?? 0);
+      const found = ['tools', 'declared', 'no_user_agent', 'forged'].map((name) => reported?.[name] ?? 0);
       assert.deepEqual(
         found,
-        [kind === 'tool', kind === 'declared', kind === 'empty'].map(Number),
+        [kind === 'tool', kind === 'declared', kind === 'empty', kind === 'forged'].map(Number),
         userAgent,
       );
     }
