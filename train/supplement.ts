@@ -54,7 +54,7 @@ const logins: Habit = (random, send) => {
 /** Browsers of an office: most have one of two, as versions and systems differ. */
 const BROWSERS = [131, 131, 131, 130, 130, 129, 128, 115].map(
   (version, i) =>
-    `Mozilla/5.0 (Windows NT ${i % 2 === 0 ? 10 : 11}.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0 Safari/537.36`,
+    `Mozilla/5.0 (${i % 2 === 0 ? 'Windows NT 10.0; Win64; x64' : 'X11; Linux x86_64'}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0 Safari/537.36`,
 );
 
 /** Somebody signs in: asks for the form and sends it when it is filled in. */
