@@ -151,7 +151,9 @@ export async function fit(samples: Samples, targets: Float64Array, options: FitO
       sum += tf.tidy(() => {
         const rows = tf.tensor1d(order.subarray(from, from + BATCH), 'int32');
         const [ys, ws] = [y.gather(rows), w.gather(rows)];
-        const xs = tf.dropout(x.gather(rows), DROPPED, undefined, Math.floor(random() * 2 ** 31));
+        const dropped = tf.dropout(x.gather(rows), DROPPED, undefined, Math.floor(random() * 2 ** 31));
+        // Not made up for, as dropout is elsewhere: a sign must not say more in training than it will by itself later.
+        const xs = dropped.mul(1 - DROPPED);
         const cost = optimizer.minimize(() => {
           const output = (model.apply(xs) as Tensor).reshape([-1]);
           // cross entropy of the output's sigmoid to an ordinal target, whose minimum is the expected target

@@ -1,5 +1,10 @@
-/** Equal rows made one: two thirds of all windows look like another, and a fit need see each only once. */
+/**
+ * Equal rows made few: two thirds of all windows look like another. No row weighs more than MOST of the mean, or a batch
+ * would be one row; of what weighs more there are several.
+ */
 import type { Samples } from './window.ts';
+
+const MOST = 8;
 
 export interface Merged {
   samples: Samples;
@@ -7,7 +12,7 @@ export interface Merged {
   weights: Float64Array;
 }
 
-/** @returns rows that differ in features or target, each with the weights of all that were like it */
+/** @returns rows that differ in features or target (but for copies), with the weights of all that were like them */
 export function merged(samples: Samples, targets: Float64Array, weights: Float64Array): Merged {
   const width = samples.names.length;
   const places = new Map<string, number>();
@@ -25,9 +30,19 @@ export function merged(samples: Samples, targets: Float64Array, weights: Float64
     keep.push(i);
     sums.push(weights[i] as number);
   }
+  const mean = samples.n / keep.length;
+  const shares = sums.map((w) => w / mean);
+  sums.forEach((_, i) => {
+    const whole = shares[i] as number;
+    const copies = Math.ceil(whole / MOST);
+    shares[i] = whole / copies;
+    for (let k = 1; k < copies; k++) {
+      keep.push(keep[i] as number);
+      shares.push(whole / copies);
+    }
+  });
   const rows = new Float64Array(keep.length * width);
   keep.forEach((from, to) => rows.set(samples.rows.subarray(from * width, (from + 1) * width), to * width));
-  const mean = samples.n / keep.length;
   return {
     samples: {
       names: samples.names,
@@ -38,6 +53,6 @@ export function merged(samples: Samples, targets: Float64Array, weights: Float64
       n: keep.length,
     },
     targets: Float64Array.from(keep, (i) => targets[i] as number),
-    weights: Float64Array.from(sums, (w) => w / mean),
+    weights: Float64Array.from(shares),
   };
 }
