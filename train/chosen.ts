@@ -24,6 +24,8 @@ export const MODEL_FEATURES: readonly string[] = [
   'rare_methods_share',
   'no_user_agent_share',
   'tools_share',
+  'forged',
+  'forged_share',
   'declared_share',
   'dot_paths',
   'dot_paths_share',

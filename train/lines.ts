@@ -3,7 +3,7 @@
 /** At most this share of people may ever be slow, and ever be below fast; of polite automation, ever be slow. */
 export const PEOPLE_SLOW = 0.005;
 export const PEOPLE_BELOW_FAST = 0.03;
-export const POLITE_SLOW = 0.009;
+export const POLITE_SLOW = 0.008;
 /** And of the people of one site, where there are at least 30 of them. */
 const SITE_SLOW = 0.02;
 const PEOPLE_OF_A_SITE = 30;

@@ -56,6 +56,13 @@ test('a login out of nothing is in slow at once, and so is one that comes back i
   assert.ok((await scoreOf([{ target: '/wp-login.php' }, { ...login, referer: SITE }])) >= slow);
 });
 
+test('a browser that contradicts itself is in slow at once', async () => {
+  const of = (version: string): string =>
+    `Mozilla/5.0 (Windows NT 6.1; rv:40.0) Gecko/20100101 Firefox/${version}`;
+  assert.ok((await scoreOf([{ userAgent: of('40.1') }])) >= slow);
+  assert.ok((await scoreOf([{ userAgent: of('40.0') }])) < slow);
+});
+
 test('somebody who reads, signs in and goes on reading is never in slow', async () => {
   const page = (target: string): Partial<Request>[] => [
     { target },
