@@ -138,15 +138,24 @@ interface Found {
   origins: Record<string, Record<string, number>>;
 }
 
+/**
+ * Every round starts all of them anew, every other one the last first: how fast the same program is on this kind of machine
+ * depends, by up to a tenth, on where its memory happened to be put.
+ */
 async function compare(stand: Stand, one: Case, options: Options): Promise<Found> {
-  await stand.backend();
-  const peers = await start(stand, one);
-  const turns = await interleaved(peers, one.run, options);
+  const turns: Turns = new Map();
   const origins: Found['origins'] = {};
-  for (const peer of peers) {
-    if (peer.config && hasVerdicts(peer)) origins[peer.name] = (await gatewayMetrics(peer.config)).origins;
+  for (let round = 0; round < options.rounds; round++) {
+    await stand.backend();
+    const peers = await start(stand, one);
+    const order = round % 2 === 0 ? peers : [...peers].reverse();
+    for (const [name, done] of await interleaved(order, one.run, { ...options, rounds: 1 }))
+      turns.set(name, [...(turns.get(name) ?? []), ...done]);
+    for (const peer of peers) {
+      if (peer.config && hasVerdicts(peer)) origins[peer.name] = (await gatewayMetrics(peer.config)).origins;
+    }
+    await stand.clear();
   }
-  await stand.clear();
   return { name: one.name, turns, origins };
 }
 
@@ -187,7 +196,7 @@ export async function balancer(stand: Stand, options: Options): Promise<Measured
   return {
     rows: [...found.flatMap(rowsOf), ...connections.rows],
     notes: [
-      `balancer: one tier of three backends; ${options.rounds} interleaved rounds of ${options.seconds} s, wrk with`,
+      `balancer: one tier of three backends; ${options.rounds} interleaved rounds of ${options.seconds} s, all started anew in each, wrk with`,
       `  ${CONNECTIONS} connections and ${CLIENTS} clients, over TLS h2load with 8 clients. Requests and CPU time per request are`,
       '  medians, ratios medians of the ratios of each round. nginx and Scoregate log through a buffer; HAProxy writes',
       '  each line to a file, and caches in memory.',
