@@ -10,6 +10,7 @@ import { accessRules } from './rules_access.ts';
 import { backendRules } from './rules_backend.ts';
 import { poolRules } from './rules_pool.ts';
 import type { Config } from './schema.ts';
+import { lineCount, usualHolds } from './tiers.ts';
 
 /** Every problem between values; the configuration already fits the schema. */
 export function rules(config: Config): Problem[] {
@@ -50,12 +51,12 @@ function defaultTier(config: Config): Problem[] {
 }
 
 function holds(config: Config): Problem[] {
-  const lines = config.tiers.length - 1;
-  const given = config.hysteresis.hold_s.length;
-  // One tier has no line: what is given, by default too, means nothing (tiers.ts).
+  const lines = lineCount(config);
+  const given = config.hysteresis.hold_s?.length ?? lines;
+  // One tier has no line: what is given means nothing (tiers.ts).
   if (lines === 0 || given === lines) return [];
   const text = `${config.tiers.length} tiers have ${lines} lines between them, but ${given} times are given`;
-  const right = `right would be ${JSON.stringify(Array.from({ length: lines }, (_, i) => (i === 0 ? 120 : 60)))}`;
+  const right = `right would be ${JSON.stringify(usualHolds(lines))}, or none`;
   return [{ path: ['hysteresis', 'hold_s'], text: `${text}; ${right}` }];
 }
 

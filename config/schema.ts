@@ -60,14 +60,16 @@ const hysteresisSchema = Type.Object(
       examples: [0.05],
       description: 'How far below a line the score must stay before a client moves back to the better tier.',
     }),
-    hold_s: Type.Array(
-      Type.Integer({ minimum: 0, maximum: 86400, title: 'a whole number of seconds', examples: [120] }),
-      {
-        default: [120, 60],
-        title: 'a list of seconds, one for each line between two tiers',
-        examples: [[120, 60]],
-        description: 'How long it must have stayed there, for each line between two tiers, best line first.',
-      },
+    hold_s: Type.Optional(
+      Type.Array(
+        Type.Integer({ minimum: 0, maximum: 86400, title: 'a whole number of seconds', examples: [120] }),
+        {
+          title: 'a list of seconds, one for each line between two tiers',
+          examples: [[120, 60]],
+          description:
+            'How long it must have stayed there, for each line between two tiers, best line first; not given: 120, then 60 for each further line.',
+        },
+      ),
     ),
     repeat_s: whole(
       86400,

@@ -40,6 +40,14 @@ test('one tier is enough: a plain load balancer, where nobody waits for a verdic
   assert.deepEqual([holdsOf(two), waitOf(two)], [[9], 25]);
 });
 
+test('the times for which tiers are held are as many as there are lines, unless they are written out', () => {
+  const tiers = (n: number): string =>
+    Array.from({ length: n }, (_, i) => `- { name: t${i}, backends: ["10.0.0.1:${80 + i}"] }\n`).join('');
+  const holds = (n: number): number[] =>
+    holdsOf(parseConfig(`tiers:\n${tiers(n)}default_tier: t0`, 'x.yaml'));
+  assert.deepEqual([1, 2, 3, 4].map(holds), [[], [120], [120, 60], [120, 60, 60]]);
+});
+
 test('options are laid over the file, and lists in them replace lists', () => {
   const config = parseConfig('listen: { port: 80, address: "::" }', 'x.yaml', {
     listen: { port: 81 },
@@ -220,7 +228,7 @@ testBad([
   [
     'too few hold times',
     'hysteresis:\n  margin: 0.1\n  hold_s: [60]',
-    /^x\.yaml:3: hysteresis\.hold_s: 3 tiers have 2 lines between them, but 1 times are given; right would be \[120,60\]$/,
+    /^x\.yaml:3: hysteresis\.hold_s: 3 tiers have 2 lines between them, but 1 times are given; right would be \[120,60\], or none$/,
   ],
   [
     'a time between returns out of range',
