@@ -6,6 +6,7 @@ import type { Place } from './nginx_place.ts';
 import { nameServers } from './name_servers.ts';
 import { SILENT_S } from './nginx_proxy.ts';
 import { anyLive, backendsOf, isLive, standIns } from './pool.ts';
+import { ownPlaces } from './rules_ports.ts';
 import type { Config, Tier } from './schema.ts';
 import { usualEjection, usualRetries } from './schema_pool.ts';
 
@@ -16,6 +17,7 @@ export function poolSettings(config: Config, place: Place): object {
     pools: config.tiers.map((tier, i) => settings(config, tier, i)),
     pools_overlay: join(place.run, POOLS_FOLDER, 'changes.json'),
     name_servers: nameServers(config, place),
+    own: ownPlaces(config),
   };
 }
 

@@ -256,6 +256,16 @@ testBad([
     /tiers\[0\]\.backends\[0\]: port 8081 is already used by listen\.port/,
   ],
   [
+    'the gateway as its own backend by the address it listens on',
+    'listen: { address: 10.1.1.1, port: 81 }\ntiers:\n- { name: standard, backends: ["10.1.1.1:81"] }',
+    /^x\.yaml:3: tiers\[0\]\.backends\[0\]: port 81 is already used by listen\.port/,
+  ],
+  [
+    'the gateway as its own backend by no address',
+    'tiers:\n- { name: standard, backends: ["0.0.0.0:8080"] }',
+    /tiers\[0\]\.backends\[0\]: port 8080 is already used by listen\.port/,
+  ],
+  [
     'the PROXY protocol from nobody',
     'listen: { proxy_protocol: true }',
     /list the load balancer in trusted_proxies$/,

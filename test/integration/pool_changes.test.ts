@@ -104,6 +104,16 @@ test('what cannot be done is refused with the reason', async () => {
   await refused(/it is there already/, 'add', 'standard', stand.address(0));
   await refused(/it is there already/, 'add', 'standard', `http://${stand.address(0)}`);
   await refused(/app is not HOST:PORT/, 'add', 'standard', 'app');
+  for (const [port, key] of [
+    [16680, 'listen.port'],
+    [16681, 'admin'],
+    [16682, 'scorer.listen'],
+  ] as const) {
+    const used = new RegExp(`port ${port} of this machine is already used by ${key}`);
+    await refused(used, 'add', 'standard', `127.0.0.1:${port}`);
+    await refused(used, 'add', 'standard', `http://localhost:${port}`);
+    await refused(used, 'add', 'standard', `0.0.0.0:${port}`);
+  }
   await refused(/do not speak https/, 'add', 'standard', 'https://127.0.0.1:1');
   await refused(/a whole number from 1 to 1000/, 'weight', 'standard', stand.address(0), '0');
   await refused(/there is no tier nowhere/, 'drain', 'nowhere', stand.address(0));

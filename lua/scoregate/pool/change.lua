@@ -6,6 +6,7 @@ local backends = require "scoregate.pool.backend"
 local block = require "scoregate.pool.block"
 local clock = require "scoregate.clock"
 local overlay = require "scoregate.pool.overlay"
+local own = require "scoregate.pool.own"
 local pools = require "scoregate.pool.pools"
 
 local CHANGE_MS = 5000 -- the longest that one change may keep others out
@@ -22,6 +23,10 @@ local function parse(spec, pool)
     local parsed = backends.parse(spec)
     if not parsed then
         return nil, spec .. " is not HOST:PORT; right would be 127.0.0.1:8084"
+    end
+    local owner = own.key(parsed.host, parsed.port)
+    if owner then
+        return nil, ("port %d of this machine is already used by %s; give each its own port"):format(parsed.port, owner)
     end
     if parsed.tls ~= (pool.tls ~= nil) then
         return nil, "the other backends of this tier " .. (parsed.tls and "do not speak https" or "speak https")
