@@ -20,7 +20,7 @@ import { portProblem } from './ports.ts';
 import { childrenOf } from './processes.ts';
 import { canOpenStdout } from './say.ts';
 import { Part } from './supervise.ts';
-import { nginxProblem } from './tryout.ts';
+import { nginxProblem, scorerProblem } from './tryout.ts';
 import type { User } from './user.ts';
 
 /** How long nginx may take to finish its requests before it is told to end at once. */
@@ -81,12 +81,15 @@ export class System {
     if (problems.length > 0) throw new Error(problems.join('\n'));
     const wrong = nginxProblem(next, surroundings);
     if (wrong !== null) throw new Error(`nginx refuses it: ${wrong}`);
+    const settings = scorerSettings(next);
+    const unlike = settings !== this.#scorerSettings;
+    const why = unlike ? await scorerProblem(next, surroundings) : null;
+    if (why !== null) throw new Error(`the scorer does not start with it: ${why}`);
 
     const done: string[] = [];
     const added = await this.#addBackends(next);
     try {
-      const settings = scorerSettings(next);
-      if (this.#scorer && settings !== this.#scorerSettings) {
+      if (this.#scorer && unlike) {
         await this.#changeScorer(this.#scorer, old, next);
         this.#scorerSettings = settings;
         done.push('scorer restarted');

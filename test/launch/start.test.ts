@@ -208,7 +208,11 @@ test('a reload applies a good configuration and refuses a bad one, without losin
     writeFileSync(join(launcher.folder, 'no-model', 'manifest.json'), '{}');
     const badModel = await reload(launcher);
     assert.equal(badModel.status, 1, badModel.output);
-    assert.match(badModel.output, /the scorer does not start with it/);
+    assert.match(
+      badModel.output,
+      /refused, nothing has changed: the scorer does not start with it: .*no-model.manifest\.json/,
+    );
+    assert.equal(launcher.process(/scorer\/server/), scorer, 'the scorer was left alone');
     assert.equal((await fetch('http://127.0.0.1:15372/health')).status, 200);
 
     const tiers = ['fast', 'standard', 'slow'].map((name, i) => ({
