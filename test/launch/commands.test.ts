@@ -29,6 +29,15 @@ for (const [command, ...args] of [
   });
 }
 
+for (const command of ['top', 'reload', 'pool']) {
+  test(`npm run ${command} -- --help says how it is called`, () => {
+    const args = ['--import', 'tsx', join(root, 'launch', `${command}.ts`), '--help'];
+    const { status, stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    assert.equal(status, 0);
+    assert.match(stdout, new RegExp(`^npm run ${command} `));
+  });
+}
+
 test('npm run check says what is wrong within a model', () => {
   const folder = mkdtempSync(join(tmpdir(), 'scoregate-check-'));
   try {
