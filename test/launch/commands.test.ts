@@ -38,6 +38,18 @@ for (const command of ['top', 'reload', 'pool']) {
   });
 }
 
+for (const command of ['top', 'reload', 'pool']) {
+  test(`npm run ${command} says that nothing runs from a folder from which nothing does`, () => {
+    const args = ['--import', 'tsx', join(root, 'launch', `${command}.ts`), '--run', '/nowhere'];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^nothing runs from \/nowhere; start it with npm start \(another run folder: .*--run DIR\)$/m,
+    );
+  });
+}
+
 test('npm run check says what is wrong within a model', () => {
   const folder = mkdtempSync(join(tmpdir(), 'scoregate-check-'));
   try {
