@@ -17,7 +17,7 @@ import {
 } from './parts.ts';
 import type { PartSpec, Surroundings } from './parts.ts';
 import { portProblem } from './ports.ts';
-import { childrenOf } from './processes.ts';
+import { childrenOf, titleOf } from './processes.ts';
 import { canOpenStdout } from './say.ts';
 import { Part } from './supervise.ts';
 import { nginxProblem, scorerProblem } from './tryout.ts';
@@ -166,7 +166,9 @@ export class System {
     gateway.signal('SIGHUP');
     for (const ends = Date.now() + 8000; Date.now() < ends; await sleep(25)) {
       const now = gateway.pid === null ? [] : childrenOf(gateway.pid);
-      if (now.some((pid) => !before.includes(pid)) && (await gateway.spec.ready())) return;
+      // For a while the old ones serve new connections too; "… is shutting down" is what they are called after that.
+      const isOver = before.every((pid) => !titleOf(pid).endsWith(' process'));
+      if (isOver && now.some((pid) => !before.includes(pid)) && (await gateway.spec.ready())) return;
     }
     this.#write(old);
     gateway.spec = gatewayPart(old, this.surroundings);
