@@ -24,6 +24,13 @@ export function poolSettings(config: Config, place: Place): object {
 /** The folder for live changes, within the one of nginx: its workers write there. */
 export const POOLS_FOLDER = 'pools';
 
+/** `own`: the name is that of the backends' addresses, because the tier names no other. */
+const tls = (tier: Tier, { backend_tls }: Config): object => ({
+  name: tlsName(tier),
+  verify: backend_tls.verify,
+  own: tier.tls_name === undefined,
+});
+
 function settings(config: Config, tier: Tier, index: number): object {
   const { tiers } = config;
   const { pool } = tier;
@@ -37,7 +44,7 @@ function settings(config: Config, tier: Tier, index: number): object {
     backends: backendsOf(tier).map(({ address, ...rest }) => ({ spec: address, ...rest })),
     slow_start_ms: 1000 * (pool?.slow_start_s ?? 0),
     health: pool?.health,
-    tls: speaksTls(tier) ? { name: tlsName(tier), verify: config.backend_tls.verify } : undefined,
+    tls: speaksTls(tier) ? tls(tier, config) : undefined,
     ejection: pool?.ejection ?? usualEjection,
     retries: pool?.retries ?? usualRetries,
     silent_ms: 1000 * SILENT_S,

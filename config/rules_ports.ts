@@ -28,7 +28,7 @@ function own(config: Config): Listener[] {
 /** Addresses that are this machine's beside loopback: "any" too, to which Linux connects as to loopback. */
 const ownHosts = ({ listen }: Config): string[] => ['0.0.0.0', '::', listen.address];
 
-/** The same, for changes while the gateway runs (lua/scoregate/pool/own.lua): key by port, and addresses. */
+/** The same, for changes while the gateway runs (lua/scoregate/pool/addition.lua): key by port, and addresses. */
 export const ownPlaces = (config: Config): { ports: Record<string, string>; hosts: string[] } => ({
   ports: Object.fromEntries(own(config).map(({ path, port }) => [port, pathText(path)])),
   hosts: ownHosts(config),

@@ -63,9 +63,9 @@ async function ask(admin: string, path: string, method = 'GET'): Promise<{ statu
     const answer = await fetch(`http://${admin}${path}`, { method, signal: AbortSignal.timeout(10_000) });
     return { status: answer.status, body: await answer.json() };
   } catch (error) {
-    throw new AdminError(
-      `no gateway answers at ${admin} (${(error as Error).message}); start it with npm start`,
-    );
+    const { message, cause } = error as Error; // fetch() itself says no more than "fetch failed"
+    const why = cause instanceof Error && cause.message !== '' ? cause.message : message;
+    throw new AdminError(`no gateway answers at ${admin} (${why}); start it with npm start`);
   }
 }
 

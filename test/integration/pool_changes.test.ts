@@ -163,3 +163,21 @@ test('/status, list and top show requests, errors, response times and why', asyn
   assert.match(list, new RegExp(`${stand.address(1)} +ejected +1 +0 +\\d+ +\\d+ +\\d+ ms`));
   assert.equal((await run('top', '--once')).code, 0);
 });
+
+test('a backend of another name is refused where certificates are checked by the name of the others', async () => {
+  const fast = (more: object): Record<string, unknown>[] =>
+    two().with(0, {
+      name: 'fast',
+      pool: { live: true, backends: [{ address: 'https://a.test:1' }] },
+      ...more,
+    });
+  await stand.configure(fast({}));
+  const { code, text } = await run('pool', 'add', 'fast', 'https://b.test:1');
+  assert.equal(code, 1);
+  assert.match(text, /checked by one name, a\.test here, and b\.test is not that; write .* as tls_name/);
+  await good('add', 'fast', 'https://a.test:2');
+  await stand.configure(fast({ pool: { live: true, backends: [{ address: 'https://localhost:1' }] } }));
+  await good('add', 'fast', 'https://localhost:2');
+  await stand.configure(fast({ tls_name: 'app.test' }));
+  await good('add', 'fast', 'https://b.test:1');
+});
