@@ -1,11 +1,10 @@
 /** All processes of one configuration: started in order, changed to a new configuration, ended in order. */
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { render } from '../config/render.ts';
-import { scores } from '../config/mode.ts';
-import { root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
+import { refuse, scorerSettings } from './changed.ts';
 import { makeFolder } from './folder.ts';
 import {
   backendLogs,
@@ -35,6 +34,7 @@ export class System {
   #gateway: Part | null = null;
   #backends: Part[] = [];
   #scorerSettings = '';
+  #stopping = false;
 
   constructor(config: Config, surroundings: Surroundings) {
     this.config = config;
@@ -63,6 +63,7 @@ export class System {
 
   /** Ends everything within 5 s: first the gateway, which finishes its requests while the others still answer. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     await this.#gateway?.stop(DRAIN_MS);
     await Promise.all([this.#scorer, this.#redis, ...this.#backends].map((part) => part?.stop()));
     rmSync(join(this.surroundings.run, 'nginx.pid'), { force: true });
@@ -85,6 +86,8 @@ export class System {
     const unlike = settings !== this.#scorerSettings;
     const why = unlike ? await scorerProblem(next, surroundings) : null;
     if (why !== null) throw new Error(`the scorer does not start with it: ${why}`);
+    // Nothing that is started now would be ended.
+    if (this.#stopping) throw new Error('it is being stopped');
 
     const done: string[] = [];
     const added = await this.#addBackends(next);
@@ -174,33 +177,6 @@ export class System {
     gateway.spec = gatewayPart(old, this.surroundings);
     throw new Error('nginx did not take it over; its error log says why');
   }
-}
-
-/** Redis is left alone by a reload: it holds the windows. So is whether there are scorer and Redis at all. */
-function refuse(old: Config, next: Config): void {
-  const settings = (config: Config) =>
-    [config.redis, config.redis_start, config.limits.redis_memory, scores(config)].join(' ');
-  if (settings(old) === settings(next)) return;
-  throw new Error(
-    'redis, redis_start, limits.redis_memory, and mode to or from off, change only with a new start: Ctrl-C, then npm start',
-  );
-}
-
-/** What the scorer reads, of a configuration and beside it, as text to compare. */
-function scorerSettings({
-  scorer,
-  redis,
-  hysteresis,
-  limits,
-  tiers,
-  default_tier,
-  model,
-  trusted_proxies,
-}: Config): string {
-  const names = tiers.map((tier) => tier.name);
-  const vocabulary = readFileSync(join(root, 'config/observations.json'), 'utf8');
-  const read = [scorer, redis, hysteresis, limits, names, default_tier, model, trusted_proxies, vocabulary];
-  return JSON.stringify(read);
 }
 
 function allParts(config: Config, surroundings: Surroundings): PartSpec[] {
