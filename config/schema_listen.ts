@@ -1,5 +1,6 @@
 /** The schema of the listener for plain HTTP. */
 import Type from 'typebox';
+import { accessListSchema } from './schema_access.ts';
 import { closed, flag, port } from './schema_values.ts';
 
 export const listenSchema = Type.Object(
@@ -14,6 +15,7 @@ export const listenSchema = Type.Object(
       variable: 'SCOREGATE_LISTEN_ADDRESS',
     }),
     proxy_protocol: flag(false, 'Clients come through a load balancer that speaks the PROXY protocol.'),
+    access: Type.Optional(accessListSchema),
   },
   { ...closed, default: {}, title: 'a group of keys', examples: [{ port: 8080 }] },
 );

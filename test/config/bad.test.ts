@@ -28,7 +28,7 @@ testBad([
   [
     'an unknown key like no other',
     'listen:\n  colour: red',
-    /^x\.yaml:2: listen\.colour: .*known here: port, address, proxy_protocol$/,
+    /^x\.yaml:2: listen\.colour: .*known here: port, address, proxy_protocol, access$/,
   ],
   [
     'a text for a number',
