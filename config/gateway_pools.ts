@@ -6,6 +6,7 @@ import type { Place } from './nginx_place.ts';
 import { nameServers } from './name_servers.ts';
 import { SILENT_S } from './nginx_proxy.ts';
 import { anyLive, backendsOf, isLive, standIns } from './pool.ts';
+import { ownPlaces } from './rules_ports.ts';
 import type { Config, Tier } from './schema.ts';
 import { usualEjection, usualRetries } from './schema_pool.ts';
 
@@ -16,11 +17,19 @@ export function poolSettings(config: Config, place: Place): object {
     pools: config.tiers.map((tier, i) => settings(config, tier, i)),
     pools_overlay: join(place.run, POOLS_FOLDER, 'changes.json'),
     name_servers: nameServers(config, place),
+    own: ownPlaces(config),
   };
 }
 
 /** The folder for live changes, within the one of nginx: its workers write there. */
 export const POOLS_FOLDER = 'pools';
+
+/** `own`: the name is that of the backends' addresses, because the tier names no other. */
+const tls = (tier: Tier, { backend_tls }: Config): object => ({
+  name: tlsName(tier),
+  verify: backend_tls.verify,
+  own: tier.tls_name === undefined,
+});
 
 function settings(config: Config, tier: Tier, index: number): object {
   const { tiers } = config;
@@ -35,7 +44,7 @@ function settings(config: Config, tier: Tier, index: number): object {
     backends: backendsOf(tier).map(({ address, ...rest }) => ({ spec: address, ...rest })),
     slow_start_ms: 1000 * (pool?.slow_start_s ?? 0),
     health: pool?.health,
-    tls: speaksTls(tier) ? { name: tlsName(tier), verify: config.backend_tls.verify } : undefined,
+    tls: speaksTls(tier) ? tls(tier, config) : undefined,
     ejection: pool?.ejection ?? usualEjection,
     retries: pool?.retries ?? usualRetries,
     silent_ms: 1000 * SILENT_S,

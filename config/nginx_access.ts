@@ -2,32 +2,37 @@
  * The access lists' part of nginx.conf. nginx's geo is a radix tree: a look-up takes as long for 10,000 networks as
  * for ten, and the longest prefix wins. The address is the client's, as trusted proxies tell it.
  */
-import { denies, deniesAnybody } from './access.ts';
+import { denies, deniesAnybody, listenerAccess, LISTENERS, type Listener } from './access.ts';
 import { loggedPhases } from './nginx_lua.ts';
 import { indent } from './nginx_place.ts';
 import type { Config } from './schema.ts';
-import type { PathAccess } from './schema_access.ts';
+import type { AccessList } from './schema_access.ts';
 
 /** Whether networks are pinned to tiers: Lua then looks at $access. */
 export const pinsNetworks = ({ access }: Config): boolean =>
   Object.values(access.pin).some((networks) => networks.length > 0);
 
+const listenerVariable = (listener: Listener): string => `$access_${listener}`;
 const pathVariable = (index: number): string => `$access_path_${index}`;
 
-/** The trees of the site ($access: allow, deny or pin:TIER) and of each path that has a list. */
+/** The trees of the site ($access: allow, deny or pin:TIER) and of each listener and path that has a list. */
 export function accessTrees(config: Config): string {
   const { access, paths } = config;
   const pins = Object.entries(access.pin).flatMap(([tier, networks]) =>
     networks.map((network) => `${network} pin:${tier};`),
   );
   const site = denies(access) || pinsNetworks(config) ? [tree('$access', access, pins)] : [];
-  const own = paths.flatMap((path, i) =>
-    path.access && denies(path.access) ? [tree(pathVariable(i), path.access, [])] : [],
-  );
+  const own = [
+    ...LISTENERS.flatMap((one) => ownTree(listenerVariable(one), listenerAccess(config, one))),
+    ...paths.flatMap((path, i) => ownTree(pathVariable(i), path.access)),
+  ];
   return [...site, ...own].join('\n');
 }
 
-function tree(variable: string, access: PathAccess, more: readonly string[]): string {
+const ownTree = (variable: string, access: AccessList | undefined): string[] =>
+  access && denies(access) ? [tree(variable, access, [])] : [];
+
+function tree(variable: string, access: AccessList, more: readonly string[]): string {
   const lines = [
     `default ${access.default};`,
     ...access.allow.map((network) => `${network} allow;`),
@@ -37,16 +42,18 @@ function tree(variable: string, access: PathAccess, more: readonly string[]): st
   return `geo ${variable} {\n${indent(lines.join('\n'))}\n}`;
 }
 
-const refuse = (variable: string): string[] => [`if (${variable} = deny) {`, '  return 403;', '}'];
+const gate = (variable: string, access: AccessList | undefined): string[] =>
+  access && denies(access) ? [`if (${variable} = deny) {`, '  return 403;', '}'] : [];
 
-/** The lines of a public server that turn away whom the site's list denies. */
-export const siteGate = ({ access }: Config): string[] => (denies(access) ? refuse('$access') : []);
+/** The lines of a public server that turn away whom the site's list denies, or that of the listener. */
+export const serverGate = (config: Config, listener: Listener): string[] => [
+  ...gate('$access', config.access),
+  ...gate(listenerVariable(listener), listenerAccess(config, listener)),
+];
 
 /** The same of a path's location. */
-export function pathGate({ paths }: Config, index: number): string[] {
-  const access = paths[index]?.access;
-  return access && denies(access) ? refuse(pathVariable(index)) : [];
-}
+export const pathGate = ({ paths }: Config, index: number): string[] =>
+  gate(pathVariable(index), paths[index]?.access);
 
 /**
  * Where denied requests end. They are logged, and that is all: a list is a decision that has been made, and a flood

@@ -1,6 +1,7 @@
 /** The public server of nginx.conf: where it listens, its locations, and what is logged of a verdict. */
 import { isIP } from 'node:net';
-import { deniedLocation, pathGate, siteGate } from './nginx_access.ts';
+import type { Listener } from './access.ts';
+import { deniedLocation, pathGate, serverGate } from './nginx_access.ts';
 import { proxyPass } from './nginx_backend.ts';
 import { cacheDirectives, cacheVariables } from './nginx_cache.ts';
 import { errorLog, logsDetails } from './nginx_log.ts';
@@ -30,17 +31,16 @@ const server = (lines: readonly string[]): string => `server {\n${indent(lines.j
 
 /** The servers that the world talks to: one over plain HTTP, and one for each certificate. */
 export function publicServers(config: Config, place: Place): string[] {
-  const whole = site(config, place);
   const certified = tlsServers(config, place);
   const secure = certified.map(({ options, lines }, i) => {
     const more = i === 0 ? [...options, ...socket(config)] : options;
-    return server([listen(config, config.tls.port, more), ...lines, ...whole]);
+    return server([listen(config, config.tls.port, more), ...lines, ...site(config, place, 'tls')]);
   });
   // Whom a request without a Host is sent to: what $host is then.
   const named = certified.flatMap(({ names }) => names).find((name) => !name.startsWith('*'));
   const lines = redirects(config)
     ? [`server_name ${named ?? '_'};`, ...onlyRedirect(config)]
-    : ['server_name _;', ...whole];
+    : ['server_name _;', ...site(config, place, 'listen')];
   return [server([listen(config, config.listen.port, socket(config)), ...lines]), ...secure];
 }
 
@@ -49,16 +49,16 @@ const onlyRedirect = (config: Config): string[] => [
   ...line(config),
   'set $tier "";',
   'set $origin redirected;',
-  ...siteGate(config),
+  ...serverGate(config, 'listen'),
   ...deniedLocation(config),
   ...loggedPhases(config),
   redirect(config),
 ];
 
 /** What a server does with requests. */
-const site = (config: Config, place: Place): string[] => [
+const site = (config: Config, place: Place, listener: Listener): string[] => [
   ...line(config),
-  ...siteGate(config),
+  ...serverGate(config, listener),
   ...deniedLocation(config),
   ...poolServer(config),
   ...countedPhases(config, null),

@@ -3,13 +3,13 @@ import { isIP } from 'node:net';
 import { endpoint, isLoopback, redisAddress } from './formats.ts';
 import { limitRules } from './limits.ts';
 import { offRules, scores } from './mode.ts';
-import { pathText, type Path } from './places.ts';
-import { backendPath, backendsOf, known } from './pool.ts';
 import { nearest, type Problem } from './problems.ts';
 import { accessRules } from './rules_access.ts';
 import { backendRules } from './rules_backend.ts';
 import { poolRules } from './rules_pool.ts';
+import { portRules } from './rules_ports.ts';
 import type { Config } from './schema.ts';
+import { lineCount, usualHolds } from './tiers.ts';
 
 /** Every problem between values; the configuration already fits the schema. */
 export function rules(config: Config): Problem[] {
@@ -20,7 +20,7 @@ export function rules(config: Config): Problem[] {
     ...backendRules(config),
     ...defaultTier(config),
     ...(scores(config) ? scoring(config) : offRules(config)),
-    ...ports(config),
+    ...portRules(config),
     ...proxyProtocol(config),
     ...accessRules(config),
     ...logDetails(config),
@@ -50,12 +50,12 @@ function defaultTier(config: Config): Problem[] {
 }
 
 function holds(config: Config): Problem[] {
-  const lines = config.tiers.length - 1;
-  const given = config.hysteresis.hold_s.length;
-  // One tier has no line: what is given, by default too, means nothing (tiers.ts).
+  const lines = lineCount(config);
+  const given = config.hysteresis.hold_s?.length ?? lines;
+  // One tier has no line: what is given means nothing (tiers.ts).
   if (lines === 0 || given === lines) return [];
   const text = `${config.tiers.length} tiers have ${lines} lines between them, but ${given} times are given`;
-  const right = `right would be ${JSON.stringify(Array.from({ length: lines }, (_, i) => (i === 0 ? 120 : 60)))}`;
+  const right = `right would be ${JSON.stringify(usualHolds(lines))}, or none`;
   return [{ path: ['hysteresis', 'hold_s'], text: `${text}; ${right}` }];
 }
 
@@ -103,48 +103,4 @@ function adminHost({ admin }: Config): Problem[] {
   if (isIP(host) !== 0 || isLoopback(host)) return [];
   const text = `${host} is a name; write the address of this machine, as a rule 127.0.0.1`;
   return [{ path: ['admin'], text }];
-}
-
-interface Listener {
-  path: Path;
-  port: number;
-  /** The same address may stand for the same listener twice: one backend in two tiers. */
-  address: string;
-}
-
-/** Everything that would listen on this machine: the gateway, the scorer, its Redis and loopback backends. */
-function listeners(config: Config): Listener[] {
-  const found: Listener[] = [{ path: ['listen', 'port'], port: config.listen.port, address: 'gateway' }];
-  const add = (path: Path, host: string, port: number): void => {
-    found.push({ path, port, address: `${path[0] === 'tiers' ? 'backend' : pathText(path)} ${host}` });
-  };
-  if (config.tls.certificates.length > 0) add(['tls', 'port'], config.listen.address, config.tls.port);
-  const admin = endpoint(config.admin);
-  if (admin) add(['admin'], admin.host, admin.port);
-  const scorer = scores(config) ? endpoint(config.scorer.listen) : null;
-  if (scorer) add(['scorer', 'listen'], scorer.host, scorer.port);
-  const redis = scores(config) ? redisAddress(config.redis) : null;
-  if (redis && isLoopback(redis.host)) add(['redis'], redis.host, redis.port);
-  config.tiers.forEach((tier, i) =>
-    backendsOf(tier).forEach(({ address }, j) => {
-      const at = known(address);
-      if (isLoopback(at.host)) add(backendPath(config.tiers, i, j), at.host, at.port);
-    }),
-  );
-  return found;
-}
-
-function ports(config: Config): Problem[] {
-  const all = listeners(config);
-  return all.flatMap((listener, i) => {
-    const other = all.slice(0, i).find((one) => one.port === listener.port && clash(one, listener));
-    if (!other) return [];
-    const text = `port ${listener.port} is already used by ${pathText(other.path)}; give each its own port`;
-    return [{ path: listener.path, text }];
-  });
-}
-
-/** Two backends on different loopback addresses (127.0.0.2, 127.0.0.3) may share a port; nothing else may. */
-function clash(a: Listener, b: Listener): boolean {
-  return !(a.path[0] === 'tiers' && b.path[0] === 'tiers');
 }

@@ -1,9 +1,10 @@
 /** What must hold between the values of access lists and paths. */
+import { LISTENERS } from './access.ts';
 import { canonicalNetwork } from './formats.ts';
 import { pathText, type Path } from './places.ts';
 import { nearest, type Problem } from './problems.ts';
 import type { Config } from './schema.ts';
-import type { PathAccess } from './schema_access.ts';
+import type { AccessList } from './schema_access.ts';
 
 export function accessRules(config: Config): Problem[] {
   const { access, paths } = config;
@@ -14,7 +15,8 @@ export function accessRules(config: Config): Problem[] {
   return [
     ...pinnedTiers(config),
     ...twice([...listed(access, ['access']), ...pins]),
-    ...paths.flatMap((one, i) => (one.access ? twice(listed(one.access, ['paths', i, 'access'])) : [])),
+    ...LISTENERS.flatMap((name) => own(config[name].access, [name, 'access'])),
+    ...paths.flatMap(({ access }, i) => own(access, ['paths', i, 'access'])),
     ...samePaths(config),
   ];
 }
@@ -24,10 +26,13 @@ interface Listed {
   networks: readonly string[];
 }
 
-const listed = ({ allow, deny }: PathAccess, path: Path): Listed[] => [
+const listed = ({ allow, deny }: AccessList, path: Path): Listed[] => [
   { path: [...path, 'allow'], networks: allow },
   { path: [...path, 'deny'], networks: deny },
 ];
+
+const own = (access: AccessList | undefined, path: Path): Problem[] =>
+  access ? twice(listed(access, path)) : [];
 
 /** Of two networks the longer prefix wins; of the same one twice, none would. */
 function twice(lists: readonly Listed[]): Problem[] {

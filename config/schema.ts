@@ -8,27 +8,12 @@ import Type, { type Static } from 'typebox';
 import { accessSchema } from './schema_access.ts';
 import { cacheSchema } from './schema_cache.ts';
 import { compressionSchema } from './schema_compression.ts';
+import { listenSchema } from './schema_listen.ts';
 import { logsSchema } from './schema_logs.ts';
 import { pathsSchema } from './schema_paths.ts';
 import { demoTiers, tierSchema, type Tier } from './schema_tier.ts';
 import { backendTlsSchema, tlsSchema } from './schema_tls.ts';
-import { closed, flag, hostPort, port, whole } from './schema_values.ts';
-
-const listenSchema = Type.Object(
-  {
-    port: port(8080, 'The public port.', { variable: 'SCOREGATE_LISTEN_PORT' }),
-    address: Type.String({
-      default: '0.0.0.0',
-      format: 'address',
-      title: 'an IP address',
-      examples: ['0.0.0.0'],
-      description: 'The local address of the public port; "::" is every address, IPv4 and IPv6.',
-      variable: 'SCOREGATE_LISTEN_ADDRESS',
-    }),
-    proxy_protocol: flag(false, 'Clients come through a load balancer that speaks the PROXY protocol.'),
-  },
-  { ...closed, default: {}, title: 'a group of keys', examples: [{ port: 8080 }] },
-);
+import { closed, flag, hostPort, whole } from './schema_values.ts';
 
 const scorerSchema = Type.Object(
   {
@@ -60,14 +45,16 @@ const hysteresisSchema = Type.Object(
       examples: [0.05],
       description: 'How far below a line the score must stay before a client moves back to the better tier.',
     }),
-    hold_s: Type.Array(
-      Type.Integer({ minimum: 0, maximum: 86400, title: 'a whole number of seconds', examples: [120] }),
-      {
-        default: [120, 60],
-        title: 'a list of seconds, one for each line between two tiers',
-        examples: [[120, 60]],
-        description: 'How long it must have stayed there, for each line between two tiers, best line first.',
-      },
+    hold_s: Type.Optional(
+      Type.Array(
+        Type.Integer({ minimum: 0, maximum: 86400, title: 'a whole number of seconds', examples: [120] }),
+        {
+          title: 'a list of seconds, one for each line between two tiers',
+          examples: [[120, 60]],
+          description:
+            'How long it must have stayed there, for each line between two tiers, best line first; not given: 120, then 60 for each further line.',
+        },
+      ),
     ),
     repeat_s: whole(
       86400,

@@ -1,4 +1,4 @@
-/** The schema of access lists: of the whole site (`access`) and of single paths (`paths[].access`). */
+/** The schema of access lists: of the whole site (`access`), of a listener (`listen`, `tls`) and of a path (`paths[]`). */
 import Type, { type Static } from 'typebox';
 import { closed } from './schema_values.ts';
 
@@ -23,8 +23,8 @@ const lists = {
   deny: networks('Networks that are answered 403 at once.'),
 };
 
-/** Who may use a path, beside what the list of the site says. */
-export const pathAccessSchema = Type.Object(lists, {
+/** Who may use a listener or a path, beside what the list of the site says. */
+export const accessListSchema = Type.Object(lists, {
   ...closed,
   title: 'a group of keys',
   examples: [{ default: 'deny', allow: ['10.0.0.0/8'] }],
@@ -48,4 +48,4 @@ export const accessSchema = Type.Object(
 );
 
 export type Access = Static<typeof accessSchema>;
-export type PathAccess = Static<typeof pathAccessSchema>;
+export type AccessList = Static<typeof accessListSchema>;

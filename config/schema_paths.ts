@@ -1,6 +1,6 @@
 /** The schema of what holds for single paths of the site. */
 import Type from 'typebox';
-import { pathAccessSchema } from './schema_access.ts';
+import { accessListSchema } from './schema_access.ts';
 import { pathCacheSchema } from './schema_cache.ts';
 import { closed } from './schema_values.ts';
 
@@ -12,7 +12,7 @@ export const pathSchema = Type.Object(
       examples: ['/static/'],
       description: 'Requests whose path begins with this; where several fit, the longest one counts.',
     }),
-    access: Type.Optional(pathAccessSchema),
+    access: Type.Optional(accessListSchema),
     cache: Type.Optional(pathCacheSchema),
   },
   { ...closed, title: 'a path', examples: [{ path: '/static/' }] },

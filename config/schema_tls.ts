@@ -1,5 +1,6 @@
 /** The schema of TLS to clients. */
 import Type from 'typebox';
+import { accessListSchema } from './schema_access.ts';
 import { closed, flag, port } from './schema_values.ts';
 
 const file = (title: string, example: string, description: string) =>
@@ -41,6 +42,7 @@ export const tlsSchema = Type.Object(
         description: 'The port that clients see, when that is not tls.port: where they are sent on to.',
       }),
     ),
+    access: Type.Optional(accessListSchema),
   },
   { ...closed, default: {}, title: 'a group of keys', examples: [{ port: 8443 }] },
 );

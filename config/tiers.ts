@@ -8,9 +8,15 @@ import type { Config } from './schema.ts';
 /** Lines between the tiers. */
 export const lineCount = ({ tiers }: Pick<Config, 'tiers'>): number => tiers.length - 1;
 
+/** What each line holds a client for where the file does not say, seconds. */
+export const usualHolds = (lines: number): number[] =>
+  Array.from({ length: lines }, (_, i) => (i === 0 ? 120 : 60));
+
 /** Seconds for which each line holds a client; none where there is no line, whatever the file says. */
-export const holdsOf = (config: Pick<Config, 'tiers' | 'hysteresis'>): number[] =>
-  config.hysteresis.hold_s.slice(0, lineCount(config));
+export function holdsOf(config: Pick<Config, 'tiers' | 'hysteresis'>): number[] {
+  const lines = lineCount(config);
+  return config.hysteresis.hold_s?.slice(0, lines) ?? usualHolds(lines);
+}
 
 /** For how long tiers are held, as the scorer takes it. */
 export function hysteresisOf(config: Pick<Config, 'tiers' | 'hysteresis'>): {

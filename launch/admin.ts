@@ -1,4 +1,5 @@
 /** What `npm run pool` and `npm run top` ask of a running gateway: its admin address, in the words of /status. */
+import { existsSync } from 'node:fs';
 import { runFolder } from '../config/paths.ts';
 import { readConfig } from '../config/read.ts';
 import { effectiveConfig } from './parts.ts';
@@ -37,6 +38,9 @@ export interface TierStatus {
   requests: number;
   retries: number;
   unserved: number;
+  /** Requests that waited for a backend, and those that did in vain or found the line full. */
+  queued: number;
+  queue_expired: number;
   response_ms: Times;
   backends: BackendStatus[];
 }
@@ -44,17 +48,24 @@ export interface TierStatus {
 /** A gateway that does not answer, or not as it was asked to; the message says what to do. */
 export class AdminError extends Error {}
 
-/** The address of the gateway that runs from a folder (default: the usual one). Throws what readConfig() throws. */
-export const adminOf = (run?: string): string => readConfig(effectiveConfig(runFolder(run)), {}, {}).admin;
+/** The address of the gateway that runs from a folder (default: the usual one). Throws AdminError, and what readConfig() throws. */
+export function adminOf(run?: string): string {
+  const folder = runFolder(run);
+  const file = effectiveConfig(folder);
+  if (existsSync(file)) return readConfig(file, {}, {}).admin;
+  throw new AdminError(
+    `nothing runs from ${folder}; start it with npm start (another run folder: --run DIR)`,
+  );
+}
 
 async function ask(admin: string, path: string, method = 'GET'): Promise<{ status: number; body: unknown }> {
   try {
     const answer = await fetch(`http://${admin}${path}`, { method, signal: AbortSignal.timeout(10_000) });
     return { status: answer.status, body: await answer.json() };
   } catch (error) {
-    throw new AdminError(
-      `no gateway answers at ${admin} (${(error as Error).message}); start it with npm start`,
-    );
+    const { message, cause } = error as Error; // fetch() itself says no more than "fetch failed"
+    const why = cause instanceof Error && cause.message !== '' ? cause.message : message;
+    throw new AdminError(`no gateway answers at ${admin} (${why}); start it with npm start`);
   }
 }
 

@@ -113,7 +113,7 @@ function backendPart(name: string, { host, port }: Endpoint, more: readonly stri
 }
 
 /** The scorer; null in mode off. */
-export function scorerPart(config: Config, { run }: Surroundings): PartSpec | null {
+export function scorerPart(config: Config, { run }: Pick<Surroundings, 'run'>): PartSpec | null {
   if (!scores(config)) return null;
   const at = endpoint(config.scorer.listen) ?? { host: '127.0.0.1', port: 5000 };
   return {

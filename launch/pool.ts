@@ -17,6 +17,7 @@ const ACTIONS = ['add', 'remove', 'weight', 'drain', 'maintenance', 'ready'];
 
 async function pool(args: string[]): Promise<void> {
   const { values, positionals } = parsed(args);
+  if (values.help) return console.log(USAGE);
   const [action = 'list', tier, backend, ...rest] = positionals;
   const isAdded = values.weight ?? values['max-connections'] ?? values.backup;
   if (isAdded !== undefined && action !== 'add')
@@ -61,6 +62,7 @@ function parsed(args: string[]) {
         weight: { type: 'string' },
         'max-connections': { type: 'string' },
         backup: { type: 'boolean' },
+        help: { type: 'boolean' },
       },
     });
   } catch (error) {

@@ -24,8 +24,9 @@ export function poolTables(tiers: readonly TierStatus[]): string {
 }
 
 function table(tier: TierStatus): string {
-  const { retries, unserved, in_flight, requests, why } = tier;
-  const figures = `${requests} requests, ${in_flight} now, ${retries} retries, ${unserved} unserved`;
+  const { retries, unserved, in_flight, requests, queued, queue_expired, why } = tier;
+  const line = queued + queue_expired > 0 ? `, ${queued} queued, ${queue_expired} refused by the queue` : '';
+  const figures = `${requests} requests, ${in_flight} now, ${retries} retries, ${unserved} unserved${line}`;
   const title = `tier ${tier.tier} (${tier.balance}): ${tier.state}${why === undefined ? '' : `, ${why}`}; ${figures}`;
   const rows = [HEADS, ...tier.backends.map(row)];
   const widths = HEADS.map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0)));

@@ -15,4 +15,9 @@ const path = resolve(root, file);
 process.argv = [process.argv[0] ?? 'node', path, ...args];
 const { register } = await import('tsx/esm/api');
 register();
+// Who reads may have seen enough (| head): that ends us quietly, as SIGPIPE, which Node ignores, ends other programs.
+process.stdout.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(128 + 13);
+});
 await import(pathToFileURL(path).href);

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { relative } from 'node:path';
 import { namesOf, readCertificate } from '../config/certificate.ts';
 import { scores } from '../config/mode.ts';
+import { redirects } from '../config/nginx_tls.ts';
 import { configuredPath } from '../config/paths.ts';
 import { backendsOf } from '../config/pool.ts';
 import type { Config } from '../config/schema.ts';
@@ -56,19 +57,24 @@ function certificates({ listen, tls }: Config, run: string): string[][] {
   });
 }
 
-function toTry(config: Config, gateway: string, run: string): string {
+function toTry(config: Config, plain: string, run: string): string {
+  const { listen, tls } = config;
+  // A redirect has no tier to show; the certificate is for other names than this address.
+  const [gateway, curl] = redirects(config)
+    ? [url(listen.address, tls.port, 'https'), 'curl -k']
+    : [plain, 'curl'];
   const trusting = config.trusted_proxies.some((network) => /^127\.|^::1/.test(network));
   // Where loopback may speak for others, the flood comes from an example address (RFC 5737) and not from you.
   const client = trusting ? '203.0.113.9' : '127.0.0.1';
   const as = trusting ? ` -H 'X-Forwarded-For: ${client}'` : '';
   const flood = config.headers.tier
-    ? `curl -s -o /dev/null -D -${as} '${gateway}/?[1-600]' | grep -i x-tier | uniq -c`
-    : `curl -s -o /dev/null${as} '${gateway}/?[1-600]'${lastLine(config, run)}`;
+    ? `${curl} -s -o /dev/null -D -${as} '${gateway}/?[1-600]' | grep -i x-tier | uniq -c`
+    : `${curl} -s -o /dev/null${as} '${gateway}/?[1-600]'${lastLine(config, run)}`;
   const verdicts = `
   2. a flood, and where it ends up:  ${flood}
   3. why, in the scorer's words:     curl -s 'http://${config.scorer.listen}/score_ip?ip=${client}&explain=1'`;
   return `${scores(config) ? 'Three things' : 'One thing'} to try:
-  1. one request, as anybody:        curl -i ${gateway}/${scores(config) ? verdicts : ''}
+  1. one request, as anybody:        ${curl} -i ${gateway}/${scores(config) ? verdicts : ''}
 
 Ctrl-C stops all of it; npm run reload applies a changed configuration.`;
 }

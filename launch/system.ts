@@ -1,11 +1,10 @@
 /** All processes of one configuration: started in order, changed to a new configuration, ended in order. */
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { render } from '../config/render.ts';
-import { scores } from '../config/mode.ts';
-import { root } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
+import { refuse, scorerSettings } from './changed.ts';
 import { makeFolder } from './folder.ts';
 import {
   backendLogs,
@@ -17,10 +16,10 @@ import {
 } from './parts.ts';
 import type { PartSpec, Surroundings } from './parts.ts';
 import { portProblem } from './ports.ts';
-import { childrenOf } from './processes.ts';
+import { childrenOf, titleOf } from './processes.ts';
 import { canOpenStdout } from './say.ts';
 import { Part } from './supervise.ts';
-import { nginxProblem } from './tryout.ts';
+import { nginxProblem, scorerProblem } from './tryout.ts';
 import type { User } from './user.ts';
 
 /** How long nginx may take to finish its requests before it is told to end at once. */
@@ -35,6 +34,7 @@ export class System {
   #gateway: Part | null = null;
   #backends: Part[] = [];
   #scorerSettings = '';
+  #stopping = false;
 
   constructor(config: Config, surroundings: Surroundings) {
     this.config = config;
@@ -63,6 +63,7 @@ export class System {
 
   /** Ends everything within 5 s: first the gateway, which finishes its requests while the others still answer. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     await this.#gateway?.stop(DRAIN_MS);
     await Promise.all([this.#scorer, this.#redis, ...this.#backends].map((part) => part?.stop()));
     rmSync(join(this.surroundings.run, 'nginx.pid'), { force: true });
@@ -81,12 +82,17 @@ export class System {
     if (problems.length > 0) throw new Error(problems.join('\n'));
     const wrong = nginxProblem(next, surroundings);
     if (wrong !== null) throw new Error(`nginx refuses it: ${wrong}`);
+    const settings = scorerSettings(next);
+    const unlike = settings !== this.#scorerSettings;
+    const why = unlike ? await scorerProblem(next, surroundings) : null;
+    if (why !== null) throw new Error(`the scorer does not start with it: ${why}`);
+    // Nothing that is started now would be ended.
+    if (this.#stopping) throw new Error('it is being stopped');
 
     const done: string[] = [];
     const added = await this.#addBackends(next);
     try {
-      const settings = scorerSettings(next);
-      if (this.#scorer && settings !== this.#scorerSettings) {
+      if (this.#scorer && unlike) {
         await this.#changeScorer(this.#scorer, old, next);
         this.#scorerSettings = settings;
         done.push('scorer restarted');
@@ -163,39 +169,14 @@ export class System {
     gateway.signal('SIGHUP');
     for (const ends = Date.now() + 8000; Date.now() < ends; await sleep(25)) {
       const now = gateway.pid === null ? [] : childrenOf(gateway.pid);
-      if (now.some((pid) => !before.includes(pid)) && (await gateway.spec.ready())) return;
+      // For a while the old ones serve new connections too; "… is shutting down" is what they are called after that.
+      const isOver = before.every((pid) => !titleOf(pid).endsWith(' process'));
+      if (isOver && now.some((pid) => !before.includes(pid)) && (await gateway.spec.ready())) return;
     }
     this.#write(old);
     gateway.spec = gatewayPart(old, this.surroundings);
     throw new Error('nginx did not take it over; its error log says why');
   }
-}
-
-/** Redis is left alone by a reload: it holds the windows. So is whether there are scorer and Redis at all. */
-function refuse(old: Config, next: Config): void {
-  const settings = (config: Config) =>
-    [config.redis, config.redis_start, config.limits.redis_memory, scores(config)].join(' ');
-  if (settings(old) === settings(next)) return;
-  throw new Error(
-    'redis, redis_start, limits.redis_memory, and mode to or from off, change only with a new start: Ctrl-C, then npm start',
-  );
-}
-
-/** What the scorer reads, of a configuration and beside it, as text to compare. */
-function scorerSettings({
-  scorer,
-  redis,
-  hysteresis,
-  limits,
-  tiers,
-  default_tier,
-  model,
-  trusted_proxies,
-}: Config): string {
-  const names = tiers.map((tier) => tier.name);
-  const vocabulary = readFileSync(join(root, 'config/observations.json'), 'utf8');
-  const read = [scorer, redis, hysteresis, limits, names, default_tier, model, trusted_proxies, vocabulary];
-  return JSON.stringify(read);
 }
 
 function allParts(config: Config, surroundings: Surroundings): PartSpec[] {

@@ -16,14 +16,18 @@ import { FallbackStore, type Log } from './store/fallback.ts';
 import { MemoryStore } from './store/memory.ts';
 import { RedisStore } from './store/redis.ts';
 import type { WindowStore } from './store/store.ts';
-import { Takeover } from './takeover.ts';
+import { loadFitting, Takeover } from './takeover.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const STOP_MS = 800;
 
-function options(): { config: string; run: string } {
-  const { values } = parseArgs({ options: { config: { type: 'string' }, run: { type: 'string' } } });
+/** `check`: only tell whether it would start, by exit status and standard error. */
+function options(): { config: string; run: string; check: boolean } {
+  const { values } = parseArgs({
+    options: { config: { type: 'string' }, run: { type: 'string' }, check: { type: 'boolean' } },
+  });
   return {
+    check: values.check ?? false,
     config: values.config ?? process.env['SCOREGATE_CONFIG'] ?? path.join(ROOT, 'scoregate.yaml'),
     run: values.run ?? process.env['SCOREGATE_RUN'] ?? path.join(ROOT, 'run'),
   };
@@ -65,9 +69,10 @@ function listenAt(text: string): { host: string; port: number } {
 
 async function main(): Promise<void> {
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, name: 'scorer' });
-  const { config: file, run } = options();
+  const { config: file, run, check } = options();
   // The file in force: whoever wrote it has laid the environment's values over it already.
   const config = readConfig(file, {}, {});
+  if (check) return (await loadFitting(config.model, lineCount(config))).close();
   const metrics = new Metrics();
   const takeover = await Takeover.start({
     dir: config.model,

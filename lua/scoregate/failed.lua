@@ -16,7 +16,7 @@ local PAGE = [[
 <html lang="en">
 <title>%d %s</title>
 <h1>%s</h1>
-<p>%s Please try again in %d seconds.</p>
+<p>%s Please try again in %d second%s.</p>
 </html>
 ]]
 
@@ -38,7 +38,7 @@ function M.serve(better)
         ngx.print(cjson.encode({ error = { code = code, message = text } }), "\n")
     else
         ngx.header["Content-Type"] = "text/html; charset=utf-8"
-        ngx.print(PAGE:format(status, title, title, text, seconds))
+        ngx.print(PAGE:format(status, title, title, text, seconds, seconds == 1 and "" or "s"))
     end
     return ngx.exit(ngx.HTTP_OK)
 end

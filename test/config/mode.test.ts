@@ -58,7 +58,8 @@ test('mode off has no verdict, and asks for what only a scorer needs nowhere', (
 test('mode off takes no notice of what scoring would need: lines between tiers, ports, waits, a Redis', () => {
   const tiers =
     'tiers: [{ name: site, backends: ["127.0.0.1:5000"] }, { name: b, backends: ["127.0.0.1:6380"] }]\n';
-  const rest = 'default_tier: site\nredis: redis://10.0.0.1\nscorer: { wait_ms: 900 }\n';
+  const rest =
+    'default_tier: site\nhysteresis: { hold_s: [1, 2] }\nredis: redis://10.0.0.1\nscorer: { wait_ms: 900 }\n';
   assert.deepEqual(problems(`mode: off\n${tiers}${rest}`), []);
   assert.equal(problems(`mode: observe\n${tiers}${rest}`).length, 4);
 });

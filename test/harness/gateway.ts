@@ -2,19 +2,19 @@
  * A whole gateway for a test: Redis, scorer, backends and nginx as real processes on ports of its own, without the
  * launcher's supervision, so that what a test kills stays dead until the test starts it again.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, chmodSync, existsSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { root } from '../../config/paths.ts';
 import { readConfig } from '../../config/read.ts';
 import { render } from '../../config/render.ts';
 import { findNginx, findRedis } from '../../launch/find.mjs';
 import { writeModel } from '../scorer/models.ts';
+import { Part, until } from './part.ts';
+
+export { answers, Part, until } from './part.ts';
 
 type Overrides = Record<string, unknown>;
 export interface Options {
@@ -26,80 +26,6 @@ export interface Options {
   noScorer?: boolean;
   /** Use another gateway's Redis and scorer. */
   sharing?: Gateway;
-}
-
-/** One process of a gateway. */
-export class Part {
-  process: ChildProcess | undefined;
-  output = '';
-  readonly name: string;
-  readonly #command: string[];
-  readonly #port: number;
-  readonly #environment: Record<string, string>;
-  constructor(name: string, command: string[], port: number, environment: Record<string, string> = {}) {
-    this.name = name;
-    this.#command = command;
-    this.#port = port;
-    this.#environment = environment;
-  }
-
-  /** Starts the process and waits until its port answers, at most `within` ms. */
-  async start(within = 15_000): Promise<void> {
-    const [program = '', ...args] = this.#command;
-    if (await answers(this.#port)) throw new Error(`port ${this.#port} of ${this.name} is in use`);
-    const child = spawn(program, args, {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...this.#environment },
-    });
-    this.process = child;
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (data: Buffer) => (this.output += data.toString()));
-    await until(
-      () => answers(this.#port),
-      within,
-      () => `${this.name} does not listen:\n${this.output}`,
-    );
-  }
-
-  signal(name: NodeJS.Signals): void {
-    this.process?.kill(name);
-  }
-
-  /** Ends the process and waits for it. */
-  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    const child = this.process;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGCONT');
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
-    await gone;
-    clearTimeout(timer);
-  }
-}
-
-export function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
-}
-
-/** Waits until something holds; fails with a message when it does not in time. */
-export async function until(
-  holds: () => boolean | Promise<boolean>,
-  ms: number,
-  message: string | (() => string),
-): Promise<void> {
-  const ends = Date.now() + ms;
-  while (!(await holds())) {
-    if (Date.now() > ends) throw new Error(typeof message === 'string' ? message : message());
-    await sleep(20);
-  }
 }
 
 export interface LogLine {

@@ -4,69 +4,25 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import test, { after, before, type TestContext } from 'node:test';
-import { plainNginx, startGateway, until, type Gateway, type LogLine } from '../harness/gateway.ts';
+import test, { after, before } from 'node:test';
+import { plainNginx, until, type Gateway } from '../harness/gateway.ts';
 import { load, type LoadResult } from '../harness/load.ts';
 import { writeModel } from '../scorer/models.ts';
-import { FakeScorer, type Behaviour } from '../harness/scorer.ts';
+import { assertWaits, Chaos, RATE } from '../harness/chaos.ts';
 
-const RATE = 2000;
-const models = mkdtempSync(join(tmpdir(), 'scoregate-models-'));
-const model = join(models, 'model');
-writeModel(model, { middle: 200 });
+const chaos = new Chaos();
+const { model } = chaos;
 let gateway: Gateway;
 before(async () => {
-  gateway = await startGateway({ port: 16200, config: { workers: 2, model } });
-  // What breaks is measured on processes that have warmed up: code that just started is slow by itself.
-  await under(2, () => Promise.resolve());
-  await logged();
+  await chaos.start();
+  gateway = chaos.gateway;
 });
-after(async () => {
-  await gateway.stop();
-  rmSync(models, { recursive: true });
-});
-
-/** Loads the gateway for `seconds` while `breaks` runs; asserts that no request failed. */
-async function under(seconds: number, breaks: () => Promise<unknown>, clients = 400): Promise<LoadResult> {
-  const request = (k: number): { path: string; headers: Record<string, string> } => ({
-    path: `/page${k % 50}`,
-    headers: {
-      'X-Forwarded-For': `10.2.${(k % clients) >> 8}.${(k % clients) & 255}`,
-      Referer: 'http://site/',
-    },
-  });
-  const [result] = await Promise.all([load({ port: gateway.port, rate: RATE, seconds, request }), breaks()]);
-  assert.deepEqual(result.failed, {});
-  assert.equal(result.answered, result.sent);
-  return result;
-}
-
-/** The lines logged since the call before; the longest waits of all. */
-let read = 0;
-async function logged(): Promise<LogLine[]> {
-  const lines = await gateway.log();
-  const since = lines.slice(read);
-  read = lines.length;
-  return since;
-}
-
-function assertWaits(lines: LogLine[]): void {
-  const waits = lines.map((line) => Number(line.wait_ms)).sort((a, b) => a - b);
-  const p999 = waits[Math.floor(waits.length * 0.999)] ?? 0;
-  assert.ok(p999 <= 30, `p99.9 of the wait is ${p999} ms`);
-}
+after(() => chaos.stop());
 
 const said = (pattern: RegExp): number => (gateway.errors().match(pattern) ?? []).length;
-
-async function recovered(): Promise<void> {
-  const closed = async (): Promise<boolean> => (await gateway.metric('scoregate_breaker_open')) === 0;
-  await until(closed, 10_000, 'the breaker stays open');
-  await gateway.drained();
-}
 
 const health = async (): Promise<string> => {
   const answer = await fetch(`http://127.0.0.1:${gateway.scorerPort}/health`);
@@ -75,14 +31,14 @@ const health = async (): Promise<string> => {
 
 test('the scorer killed: requests keep their tiers, and it is said once', async () => {
   const [silent, back] = [said(/the scorer does not answer/g), said(/the scorer answers again/g)];
-  await under(6, async () => {
+  await chaos.under(6, async () => {
     await sleep(1500);
     await gateway.scorer.end('SIGKILL');
     await sleep(2500);
     await gateway.scorer.start();
   });
-  await recovered();
-  const lines = await logged();
+  await chaos.recovered();
+  const lines = await chaos.logged();
   assertWaits(lines);
   assert.equal(said(/the scorer does not answer/g), silent + 1);
   assert.equal(said(/the scorer answers again/g), back + 1);
@@ -90,7 +46,7 @@ test('the scorer killed: requests keep their tiers, and it is said once', async 
 });
 
 test('the scorer stopped: after a few failures no request waits until a probe succeeds', async () => {
-  await under(6, async () => {
+  await chaos.under(6, async () => {
     await sleep(1500);
     gateway.scorer.signal('SIGSTOP');
     await sleep(2500);
@@ -98,12 +54,12 @@ test('the scorer stopped: after a few failures no request waits until a probe su
     gateway.scorer.signal('SIGCONT');
     assert.equal(open, 1);
   });
-  await recovered();
-  assertWaits(await logged());
+  await chaos.recovered();
+  assertWaits(await chaos.logged());
 });
 
 test('Redis killed: the scorer counts in its own memory and says so', async () => {
-  await under(7, async () => {
+  await chaos.under(7, async () => {
     await sleep(1500);
     await gateway.redis.end('SIGKILL');
     await sleep(2000);
@@ -111,12 +67,12 @@ test('Redis killed: the scorer counts in its own memory and says so', async () =
     await gateway.redis.start();
   });
   await until(async () => (await health()) === 'ok', 10_000, 'the scorer stays degraded');
-  await recovered();
-  assertWaits(await logged());
+  await chaos.recovered();
+  assertWaits(await chaos.logged());
 });
 
 test('Redis stopped', async () => {
-  await under(6, async () => {
+  await chaos.under(6, async () => {
     await sleep(1500);
     gateway.redis.signal('SIGSTOP');
     await sleep(2000);
@@ -124,8 +80,8 @@ test('Redis stopped', async () => {
     gateway.redis.signal('SIGCONT');
   });
   await until(async () => (await health()) === 'ok', 10_000, 'the scorer stays degraded');
-  await recovered();
-  assertWaits(await logged());
+  await chaos.recovered();
+  assertWaits(await chaos.logged());
 });
 
 function redis(...command: string[]): void {
@@ -147,21 +103,21 @@ test('Redis flushed: tiers come back from the reports', async () => {
   await flood();
   await gateway.drained();
   assert.equal((await gateway.verdict(ip))['tier'], 'slow');
-  await under(4, async () => {
+  await chaos.under(4, async () => {
     await sleep(1000);
     redis('FLUSHALL');
     redis('SCRIPT', 'FLUSH');
     await sleep(500);
     for (let i = 0; i < 5; i++) await (await gateway.get('/', ip)).arrayBuffer();
   });
-  await recovered();
+  await chaos.recovered();
   const verdict = await gateway.verdict(ip);
   assert.equal(verdict['tier'], 'slow', JSON.stringify(verdict));
-  assertWaits(await logged());
+  assertWaits(await chaos.logged());
 });
 
 test('Redis full', async () => {
-  await under(6, async () => {
+  await chaos.under(6, async () => {
     await sleep(1000);
     redis('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
     redis('CONFIG', 'SET', 'maxmemory', '1');
@@ -170,8 +126,8 @@ test('Redis full', async () => {
     redis('CONFIG', 'SET', 'maxmemory', '0');
   });
   await until(async () => (await health()) === 'ok', 10_000, 'the scorer stays degraded');
-  await recovered();
-  assertWaits(await logged());
+  await chaos.recovered();
+  assertWaits(await chaos.logged());
 });
 
 test('a new model is taken over while it serves; a bad one is refused and the running one stays', async () => {
@@ -179,7 +135,7 @@ test('a new model is taken over while it serves; a bad one is refused and the ru
     ((await (await fetch(`http://127.0.0.1:${gateway.scorerPort}/model`)).json()) as { version: unknown })
       .version;
   const before = await versions();
-  await under(8, async () => {
+  await chaos.under(8, async () => {
     await sleep(1000);
     renameSync(model, `${model}.kept`); // gone for a moment
     await sleep(1500);
@@ -194,13 +150,13 @@ test('a new model is taken over while it serves; a bad one is refused and the ru
     renameSync(`${model}.new`, model);
     await until(async () => (await versions()) !== before, 10_000, 'the new model is not taken over');
   });
-  assertWaits(await logged());
+  assertWaits(await chaos.logged());
 });
 
 test('a backend killed: another tier that has one serves its requests', async () => {
   const fast = gateway.backends[0];
   assert.ok(fast);
-  await under(5, async () => {
+  await chaos.under(5, async () => {
     await sleep(1500);
     await fast.end('SIGKILL');
     await sleep(1500);
@@ -227,16 +183,16 @@ test('reloaded every second: nothing is lost, no verdict either, and no more con
   const plain = await plainNginx(16290, gateway.port + 10);
   const theirs = await reloading(16290, () => plain.signal('SIGHUP'));
   await plain.end('SIGTERM');
-  await under(1, () => Promise.resolve()); // everybody has a verdict
-  await recovered();
+  await chaos.under(1, () => Promise.resolve()); // everybody has a verdict
+  await chaos.recovered();
   const scored = await gateway.metric('scoregate_hits_total', 'scorer');
-  await logged();
+  await chaos.logged();
   const ours = await reloading(gateway.port, () => gateway.reload());
   t.diagnostic(`connections closed before an answer: ${ours.closed}; plain nginx ${theirs.closed}`);
   assert.deepEqual(theirs.failed, {});
   assert.deepEqual(ours.failed, {});
-  await recovered();
-  const lines = await logged();
+  await chaos.recovered();
+  const lines = await chaos.logged();
   // a request whose connection closed early may have been counted before it was sent again
   const counted = (await gateway.metric('scoregate_hits_total', 'scorer')) - scored;
   assert.ok(counted >= ours.sent && counted <= ours.sent + ours.closed, `${counted} counted of ${ours.sent}`);
@@ -248,58 +204,4 @@ test('reloaded every second: nothing is lost, no verdict either, and no more con
     ours.closed <= theirs.closed + 100,
     `${ours.closed} connections closed, plain nginx ${theirs.closed}`,
   );
-});
-
-/** Stops the scorer until the test ends and listens in its place. */
-async function inPlaceOfTheScorer(t: TestContext): Promise<FakeScorer> {
-  const scorer = new FakeScorer();
-  await gateway.scorer.end();
-  await scorer.listen(gateway.scorerPort);
-  t.after(async () => {
-    await scorer.close();
-    await gateway.scorer.start();
-    await recovered();
-  });
-  await recovered();
-  return scorer;
-}
-
-const BEHAVIOURS = ['garbage', 'late', 'lost answer', 'error', 'bad length', 'bad changes'] as const;
-for (const behaviour of BEHAVIOURS satisfies readonly Behaviour[]) {
-  test(`a scorer that gives ${behaviour}: nothing fails, and each hit is counted once`, async (t) => {
-    const scorer = await inPlaceOfTheScorer(t);
-    scorer.hits = 0;
-    const result = await under(4, async () => {
-      await sleep(500);
-      scorer.behaviour = behaviour;
-      await sleep(2000);
-      scorer.behaviour = 'well';
-    });
-    await recovered();
-    assert.equal(scorer.hits, result.sent);
-    if (behaviour === 'lost answer') assert.ok(scorer.repeated > 0, 'no report was sent twice');
-    assertWaits(await logged());
-  });
-}
-
-test('a scorer that always answers, but later than anybody waits: after a few waits nobody waits any more', async (t) => {
-  const scorer = await inPlaceOfTheScorer(t);
-  scorer.longest = 0; // every lease is used up by its first request
-  scorer.behaviour = 'slow';
-  await logged();
-  for (let i = 0; i < 60; i++) {
-    await (await gateway.get('/', '198.51.100.77')).arrayBuffer();
-    await sleep(10);
-  }
-  assert.equal(await gateway.metric('scoregate_breaker_open'), 1);
-  const lines = (await logged()).filter((line) => line.client === '198.51.100.77');
-  assert.equal(lines.length, 60);
-  const waited = lines.filter((line) => Number(line.wait_ms) >= 20).length;
-  assert.ok(waited >= 3 && waited <= 10, `${waited} requests waited`);
-  assert.equal(lines.at(-1)?.tier, 'fast', 'late verdicts are applied all the same');
-  await gateway.drained();
-  assert.ok(scorer.hits >= 60, `${scorer.hits} hits reported`);
-  scorer.behaviour = 'well';
-  await (await gateway.get('/', '198.51.100.77')).arrayBuffer();
-  await recovered();
 });

@@ -67,7 +67,7 @@ test('the answer says when to come again, in words too, and then one may', async
   const page = await gateway.get('/', '192.0.2.3');
   assert.equal(page.status, 429);
   assert.equal(page.headers.get('x-tier'), 'standard');
-  assert.match(await page.text(), /more than this site gives one client/);
+  assert.match(await page.text(), /more than this site gives one client\. Please try again in 1 second\./);
   const seconds = Number(page.headers.get('retry-after'));
   assert.equal(seconds, 1);
   await sleep(seconds * 1000);

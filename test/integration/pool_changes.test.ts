@@ -104,6 +104,16 @@ test('what cannot be done is refused with the reason', async () => {
   await refused(/it is there already/, 'add', 'standard', stand.address(0));
   await refused(/it is there already/, 'add', 'standard', `http://${stand.address(0)}`);
   await refused(/app is not HOST:PORT/, 'add', 'standard', 'app');
+  for (const [port, key] of [
+    [16680, 'listen.port'],
+    [16681, 'admin'],
+    [16682, 'scorer.listen'],
+  ] as const) {
+    const used = new RegExp(`port ${port} of this machine is already used by ${key}`);
+    await refused(used, 'add', 'standard', `127.0.0.1:${port}`);
+    await refused(used, 'add', 'standard', `http://localhost:${port}`);
+    await refused(used, 'add', 'standard', `0.0.0.0:${port}`);
+  }
   await refused(/do not speak https/, 'add', 'standard', 'https://127.0.0.1:1');
   await refused(/a whole number from 1 to 1000/, 'weight', 'standard', stand.address(0), '0');
   await refused(/there is no tier nowhere/, 'drain', 'nowhere', stand.address(0));
@@ -152,4 +162,22 @@ test('/status, list and top show requests, errors, response times and why', asyn
   assert.match(list, /tier standard \(round_robin\): up; \d+ requests/);
   assert.match(list, new RegExp(`${stand.address(1)} +ejected +1 +0 +\\d+ +\\d+ +\\d+ ms`));
   assert.equal((await run('top', '--once')).code, 0);
+});
+
+test('a backend of another name is refused where certificates are checked by the name of the others', async () => {
+  const fast = (more: object): Record<string, unknown>[] =>
+    two().with(0, {
+      name: 'fast',
+      pool: { live: true, backends: [{ address: 'https://a.test:1' }] },
+      ...more,
+    });
+  await stand.configure(fast({}));
+  const { code, text } = await run('pool', 'add', 'fast', 'https://b.test:1');
+  assert.equal(code, 1);
+  assert.match(text, /checked by one name, a\.test here, and b\.test is not that; write .* as tls_name/);
+  await good('add', 'fast', 'https://a.test:2');
+  await stand.configure(fast({ pool: { live: true, backends: [{ address: 'https://localhost:1' }] } }));
+  await good('add', 'fast', 'https://localhost:2');
+  await stand.configure(fast({ tls_name: 'app.test' }));
+  await good('add', 'fast', 'https://b.test:1');
 });

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/gateway.ts';
+import { poolStatus } from '../../launch/admin.ts';
+import { poolTables } from '../../launch/pool_table.ts';
 import { PoolStand } from '../harness/pool.ts';
 
 const stand = new PoolStand(16600, 3);
@@ -121,6 +123,8 @@ test('requests wait in line for a backend that is full, and get 503 when that ta
   stand.answer(0, { ms: 1600 });
   const counts = await stand.share(8, 8);
   assert.deepEqual(counts, { 0: 2, 503: 6 });
+  const status = await poolStatus(`127.0.0.1:${stand.port + 1}`);
+  assert.match(poolTables(status), /tier standard .*, 0 unserved, \d+ queued, 6 refused by the queue$/m);
   stand.answer(0, {});
   assert.deepEqual(await stand.share(10, 2), { 0: 10 });
 });

@@ -126,6 +126,22 @@ export class Launcher {
   }
 }
 
+/** What npm start says when it is. */
+export const READY = 'Scoregate is ready';
+
+/** Ends the launcher whatever happens. */
+export async function withLauncher(
+  port: number,
+  action: (launcher: Launcher) => Promise<void>,
+): Promise<void> {
+  const launcher = new Launcher(port);
+  try {
+    await action(launcher);
+  } finally {
+    await launcher.end();
+  }
+}
+
 /** `npm run reload`; asynchronous, so that traffic goes on meanwhile. */
 export async function reload(launcher: Launcher): Promise<{ status: number | null; output: string }> {
   const args = ['launch/run.mjs', 'launch/reload.ts', '--run', launcher.run];

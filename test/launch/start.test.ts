@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -9,18 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../../config/paths.ts';
 import { which } from '../../launch/find.mjs';
 import { until } from '../harness/gateway.ts';
-import { alive, Launcher, reload } from './launcher.ts';
-
-const READY = 'Scoregate is ready';
-
-async function withLauncher(port: number, action: (launcher: Launcher) => Promise<void>): Promise<void> {
-  const launcher = new Launcher(port);
-  try {
-    await action(launcher);
-  } finally {
-    await launcher.end();
-  }
-}
+import { alive, READY, withLauncher } from './launcher.ts';
 
 /** The user id that a process runs as. */
 const owner = (pid: number): number => statSync(`/proc/${pid}`).uid;
@@ -129,110 +117,6 @@ test(
     });
   },
 );
-
-/** Asks without a pause until told to stop, as eight clients; answers how many requests were answered and failed. */
-function traffic(port: number): { stop: () => Promise<{ answered: number; failed: string[] }> } {
-  const agent = new Agent({ keepAlive: true });
-  const result = { answered: 0, failed: [] as string[] };
-  let running = true;
-  const ask = (mayRetry: boolean): Promise<void> =>
-    new Promise((resolve) => {
-      const options = { port, host: '127.0.0.1', agent: mayRetry ? agent : false, path: '/echo/t' } as const;
-      const sent = request(options, (response) => {
-        response.resume();
-        response.on('end', () => {
-          if (response.statusCode === 200) result.answered++;
-          else result.failed.push(String(response.statusCode));
-          resolve();
-        });
-        response.on('error', (error) => resolve(void result.failed.push(error.message)));
-      });
-      sent.on('error', (error) => {
-        // RFC 9110 §9.2.2: a kept-alive connection that closes before any answer may be tried again, once, on a new one.
-        if (mayRetry && sent.reusedSocket) return void ask(false).then(resolve);
-        resolve(void result.failed.push(error.message));
-      });
-      sent.end();
-    });
-  const clients = Array.from({ length: 8 }, async () => {
-    // Many failures end it too: a test that fails must not go on for ever.
-    while (running && result.failed.length < 100) {
-      await ask(true);
-      await sleep(2);
-    }
-  });
-  const stop = async () => {
-    running = false;
-    await Promise.all(clients);
-    agent.destroy();
-    return result;
-  };
-  return { stop };
-}
-
-test('a reload applies a good configuration and refuses a bad one, without losing a request', async () => {
-  await withLauncher(15370, async (launcher) => {
-    launcher.start();
-    await launcher.says(READY);
-    const load = traffic(15370);
-    await sleep(300);
-    const redis = launcher.process(/redis-server/);
-    const scorer = launcher.process(/scorer\/server/);
-
-    launcher.configure({ mode: 'observe' });
-    const good = await reload(launcher);
-    assert.equal(good.status, 0, good.output);
-    assert.match(good.output, /new configuration in force: gateway reloaded/);
-    assert.equal(launcher.process(/scorer\/server/), scorer, 'the scorer was left alone');
-    assert.equal(JSON.parse(readFileSync(join(launcher.run, 'gateway.json'), 'utf8')).mode, 'observe');
-
-    launcher.configure({ mode: 'watch' as 'route' });
-    const bad = await reload(launcher);
-    assert.equal(bad.status, 1);
-    assert.match(
-      bad.output,
-      /refused, nothing has changed: .*scoregate\.yaml:\d+: mode: "watch" is not route, observe or off/,
-    );
-    assert.equal(JSON.parse(readFileSync(join(launcher.run, 'gateway.json'), 'utf8')).mode, 'observe');
-
-    launcher.configure({ model: join(launcher.folder, 'no-model') });
-    const noModel = await reload(launcher);
-    assert.equal(noModel.status, 1, noModel.output);
-    assert.match(
-      noModel.output,
-      /scoregate\.yaml:\d+: model: there is no model in .*; name the folder of one/,
-    );
-    assert.equal(launcher.process(/scorer\/server/), scorer, 'the scorer was left alone');
-
-    mkdirSync(join(launcher.folder, 'no-model'));
-    writeFileSync(join(launcher.folder, 'no-model', 'manifest.json'), '{}');
-    const badModel = await reload(launcher);
-    assert.equal(badModel.status, 1, badModel.output);
-    assert.match(badModel.output, /the scorer does not start with it/);
-    assert.equal((await fetch('http://127.0.0.1:15372/health')).status, 200);
-
-    const tiers = ['fast', 'standard', 'slow'].map((name, i) => ({
-      name,
-      backends: [`127.0.0.1:${15374 + i}`],
-    }));
-    tiers[1]?.backends.push('127.0.0.1:15377');
-    launcher.configure({ tiers, scorer: { listen: '127.0.0.1:15372', wait_ms: 20 } });
-    const more = await reload(launcher);
-    assert.equal(more.status, 0, more.output);
-    assert.match(more.output, /scorer restarted, gateway reloaded, 1 demo backends started/);
-    assert.equal(launcher.process(/redis-server/), redis, 'Redis was left alone');
-
-    launcher.configure({ redis: 'memory' });
-    assert.match(
-      (await reload(launcher)).output,
-      /redis, redis_start, limits\.redis_memory, and mode to or from off, change only with a new start/,
-    );
-
-    const { answered, failed } = await load.stop();
-    assert.deepEqual(failed, []);
-    assert.ok(answered > 500, String(answered));
-  });
-});
 
 test('a port in use ends the start with the port, its holder and the key to change; nothing is left running', async () => {
   await withLauncher(15380, async (launcher) => {

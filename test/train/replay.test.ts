@@ -1,31 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { busiest, parseDuration, parseMoment, plan, PlanError } from '../../train/replay_plan.ts';
+import { plan } from '../../train/replay_plan.ts';
 import { compare } from '../../train/replay_scorer.ts';
 import { headersOf, send, type Outcome } from '../../train/replay_send.ts';
+import { line, logOf } from './replay_log.ts';
 
 const GATEWAY_PORT = 15250;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const START = Date.UTC(2024, 0, 1) / 1000;
 
-function line(client: string, second: number, request = 'GET / HTTP/1.1', status = 200, bytes = 10): string {
-  const at = new Date((START + second) * 1000).toISOString();
-  return `${client} - - [01/Jan/2024:${at.slice(11, 19)} +0000] "${request}" ${status} ${bytes} "http://e/" "agent"`;
-}
-function logOf(t: TestContext, lines: string[]): string {
-  const dir = mkdtempSync(path.join(tmpdir(), 'scoregate-replay-'));
-  t.after(() => rmSync(dir, { recursive: true }));
-  writeFileSync(path.join(dir, 'a.log'), lines.join('\n'));
-  return path.join(dir, 'a.log');
-}
 async function serve(t: TestContext, port: number, handler: http.RequestListener): Promise<URL> {
   const server = http.createServer(handler);
   server.listen(port, '127.0.0.1');
@@ -65,63 +52,6 @@ async function replay(args: string[]): Promise<{ code: number; out: string; err:
   const [code] = (await once(child, 'close')) as [number];
   return { code, out, err };
 }
-
-test('requests of the same second are spread over it, in the order of time and then of the log', async (t) => {
-  const file = logOf(t, [line('192.0.2.2', 1), line('192.0.2.1', 0), line('192.0.2.3', 1)]);
-  const { requests, from, seconds } = await plan(file, { from: -Infinity, to: Infinity });
-  assert.deepEqual(
-    requests.map(({ at, key }) => [at, key]),
-    [
-      [0, '192.0.2.1'],
-      [1, '192.0.2.2'],
-      [1.5, '192.0.2.3'],
-    ],
-  );
-  assert.deepEqual([from, seconds], [START, 2]);
-});
-
-test('a range includes its first second and not its last, and an empty one says what the log holds', async (t) => {
-  const file = logOf(
-    t,
-    [0, 1, 2, 3].map((second) => line('192.0.2.1', second)),
-  );
-  assert.equal((await plan(file, { from: START + 1, to: START + 3 })).requests.length, 2);
-  await assert.rejects(
-    plan(file, { from: START + 9, to: Infinity }),
-    /holds 2024-01-01T00:00:00Z to 2024-01-01T00:00:03Z/,
-  );
-});
-
-test('the busiest span is the one with the most requests, wherever it begins', async (t) => {
-  const seconds = [0, 1, 40, 70, 71, 72, 90, 200];
-  const file = logOf(
-    t,
-    seconds.map((second) => line('192.0.2.1', second)),
-  );
-  assert.deepEqual(await busiest(file, 30), { from: START + 70, to: START + 100 });
-  assert.deepEqual(await busiest(file, 60), { from: START + 40, to: START + 100 });
-  await assert.rejects(busiest('-', 60), PlanError);
-});
-
-test('what nginx would refuse by itself is left out and counted', async (t) => {
-  const file = logOf(t, [
-    line('192.0.2.1', 0),
-    line('192.0.2.1', 0, '\\x16\\x03\\x01', 400),
-    line('192.0.2.1', 0, 'CONNECT a:1 HTTP/1.1', 405),
-    line('192.0.2.1', 0, 'OPTIONS * HTTP/1.1'),
-    line('host.example', 0),
-  ]);
-  const { requests, skipped } = await plan(file, { from: -Infinity, to: Infinity });
-  assert.equal(requests.length, 1);
-  assert.deepEqual(Object.values(skipped), [1, 1, 1, 1]);
-});
-
-test('durations and moments are read, and others are errors that show what is right', () => {
-  assert.deepEqual([parseDuration('90s'), parseDuration('10m'), parseDuration('1h')], [90, 600, 3600]);
-  assert.equal(parseMoment('--from', '2024-01-01T02:00:00+02:00'), START);
-  assert.throws(() => parseDuration('10'), /90s, 10m or 1h/);
-  assert.throws(() => parseMoment('--from', '2024-01-01T02:00:00'), /with its zone/);
-});
 
 test('each request is sent as the log has it, from its client, without a body', async (t) => {
   const seen: http.IncomingMessage[] = [];

@@ -2,6 +2,7 @@
 
 local cjson = require "cjson.safe"
 local ffi = require "ffi"
+local addition = require "scoregate.pool.addition"
 local backends = require "scoregate.pool.backend"
 local block = require "scoregate.pool.block"
 local clock = require "scoregate.clock"
@@ -17,18 +18,6 @@ local function whole(text, least, most)
     return n and n >= least and n <= most and n or nil
 end
 
--- What a backend's text says; nil and what is wrong with it.
-local function parse(spec, pool)
-    local parsed = backends.parse(spec)
-    if not parsed then
-        return nil, spec .. " is not HOST:PORT; right would be 127.0.0.1:8084"
-    end
-    if parsed.tls ~= (pool.tls ~= nil) then
-        return nil, "the other backends of this tier " .. (parsed.tls and "do not speak https" or "speak https")
-    end
-    return { spec = spec }
-end
-
 local function settings_of(s)
     return { spec = ffi.string(s.spec), weight = s.weight, max_connections = s.max_connections, backup = s.backup == 1,
         state = block.STATES[s.state] }
@@ -41,13 +30,13 @@ function ACTIONS.add(now, args, pool)
     if now then
         return nil, "it is there already; change it with weight, drain, maintenance or ready"
     end
-    local backend, err = parse(args.backend, pool)
-    if not backend then
-        return nil, err
+    local problem = addition.problem(args.backend, pool)
+    if problem then
+        return nil, problem
     end
+    local backend = { spec = args.backend, backup = args.backup == "1", state = "up" }
     backend.weight = whole(args.weight or "1", 1, 1000)
     backend.max_connections = whole(args.max_connections or "0", 0, 65535)
-    backend.backup, backend.state = args.backup == "1", "up"
     if not backend.weight or not backend.max_connections then
         return nil, "a weight is from 1 to 1000, max_connections from 0 to 65535"
     end
