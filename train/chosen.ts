@@ -26,7 +26,6 @@ export const MODEL_FEATURES: readonly string[] = [
   'tools_share',
   'forged',
   'forged_share',
-  'declared_share',
   'dot_paths',
   'dot_paths_share',
   'odd_targets_share',
