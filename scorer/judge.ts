@@ -116,7 +116,7 @@ const unknown = (lines: number): Known => ({
 function standing({ pin, reported }: Subject, record: Known, lines: Lines, now: number): Standing {
   if (record.tier >= 0) return record;
   // What a gateway holds of a pinned client is the pin, which says nothing of the client.
-  return restored(pin >= 0 ? 0 : Math.max(0, reported), lines.thresholds.length, now);
+  return restored(pin >= 0 ? -1 : reported, lines.thresholds.length, now);
 }
 
 /** Until when the score will not have fallen below each line that the tier has crossed. */
@@ -206,6 +206,7 @@ function verdict(one: Case, granted: Lease | undefined, lines: Lines, now: Momen
 
 /** Whether the record must be told: a client in the best tier that has none written is in the best tier. */
 function differs({ subject, record, after }: Case): boolean {
+  if (after.returned > record.returned) return true;
   if (record.tier !== after.tier) return record.tier >= 0 || after.tier > 0 || subject.pin >= 0;
   if (after.tier === 0) return false; // a `since` there says when it was forgotten, which stays
   return after.returned !== record.returned || after.since.some((second, i) => second !== record.since[i]);

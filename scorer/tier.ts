@@ -5,7 +5,7 @@
  * Times alone do not do it: who comes back every hour changes tier every hour, whatever the hold. As route-flap damping
  * does (RFC 2439), a return is remembered: within `repeat` seconds of it there is no other, so that with two lines no
  * client changes tier more than four times in that time: twice to a worse tier, once back, once more to a worse one.
- * (Who was away for longer is forgotten and begins anew, which can be a fifth.)
+ * (Who was away for longer is forgotten, and begins anew: a return as well, if a gateway still knows of a worse tier.)
  * Who shows meanwhile that it is somebody else now need not wait for it: out of the worst tier, where it hurts, a window
  * with `clean` requests is enough.
  *
@@ -42,10 +42,17 @@ export function tierOf(score: number, thresholds: readonly number[]): number {
   return tier;
 }
 
-/** The standing of a client whose record was lost: as bad as the gateway holds it, and only just. */
+/**
+ * The standing of a client whose record was lost: as bad as the gateway holds it, and only just.
+ * @param tier -1 if the gateway says none; 0 if what it held was worse, for longer ago than the hold
+ */
 export function restored(tier: number, lines: number, now: number): Standing {
   const since = new Array<number>(lines).fill(0); // not Array.from, which takes ten times as long
-  return { tier, since: since.fill(now, 0, tier), returned: 0 };
+  return {
+    tier: Math.max(0, tier),
+    since: since.fill(now, 0, Math.max(0, tier)),
+    returned: tier === 0 ? now : 0,
+  };
 }
 
 /** From which second on a line lets go a client whose score has fallen below it. */

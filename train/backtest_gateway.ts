@@ -191,7 +191,8 @@ export class BacktestGateway {
     const { holds } = this.#scorer.lines;
     const young = c.tier > 0 && now - c.verdictAt < 1000 * (holds[c.tier - 1] ?? 0);
     const leased = c.tier === 0 || young ? this.#left(c, now) : -1;
-    const told = { hits: c.newHits, added: c.newAdded, tier: young ? c.tier : -1, leased };
+    const tier = young ? c.tier : c.tier > 0 ? 0 : -1;
+    const told = { hits: c.newHits, added: c.newAdded, tier, leased };
     client.told(c);
     const said = this.#scorer.report(c.kept, told, { s: Math.floor(now / 1000), ms: Math.floor(now % 1000) });
     if (said.ttl_ms > 0) client.grant(c, said, now);

@@ -159,7 +159,7 @@ export class BacktestScorer {
 
   /** Writes the tier into the record. */
   #hold(kept: Kept, record: ClientRecord, before: Standing, tier: number, score: number, now: number): void {
-    if (tier > 0 || record.tier > 0) {
+    if (tier > 0 || record.tier > 0 || before.returned > record.returned) {
       record.returned = returnedAt(tier, before, now);
       for (let i = 0; i < record.since.length; i++) {
         const above = i < tier && score >= releaseLine(this.lines, i);
@@ -242,4 +242,4 @@ export class BacktestScorer {
 }
 
 const standingOf = (record: ClientRecord, reported: number, lines: number, now: number): Standing =>
-  record.tier >= 0 ? record : reported > 0 ? restored(reported, lines, now) : BEST;
+  record.tier >= 0 ? record : reported >= 0 ? restored(reported, lines, now) : BEST;

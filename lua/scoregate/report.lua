@@ -27,10 +27,13 @@ function M.batch()
     return { n = 0, slot = {}, leased = {}, taken = ffi.new("scoregate_client[?]", asks.BATCH) }
 end
 
--- Whether the scorer is told the tier. A pin says nothing about the client; an old verdict nothing about the present:
--- its hold may be over.
-local function tells_tier(c, now)
-    return c.tier > 0 and c.pinned == 0 and now - c.verdict_at < settings.holds_s[c.tier] * 1000
+-- The tier that the scorer is told, for when it has forgotten the client; nil if none is. A pin says nothing about the
+-- client; an old verdict nothing about the present: its hold may be over, so that it says the best one, a return.
+local function told_tier(c, now)
+    if c.tier <= 0 or c.pinned ~= 0 then
+        return nil
+    end
+    return now - c.verdict_at < settings.holds_s[c.tier] * 1000 and c.tier or 0
 end
 
 -- The hits that are left of a lease that holds and is not nearly spent; false without one.
@@ -160,11 +163,11 @@ local function put_client(c, leased, now)
     body:put('{"ip":"')
     key.put(body, c.family, c.a, c.b)
     body:put('"')
-    local tells = c.tier ~= NO_TIER and tells_tier(c, now)
-    if tells then
-        body:put(',"tier":"', settings.tiers[c.tier + 1], '"')
+    local told = c.tier ~= NO_TIER and told_tier(c, now)
+    if told then
+        body:put(',"tier":"', settings.tiers[told + 1], '"')
     end
-    if leased and (tells or c.tier == 0) then
+    if leased and (told or 0) == c.tier then
         body:put(',"leased":', tobit(leased))
     end
     put_hits(c, floor(now / 1000))

@@ -177,3 +177,13 @@ test('a record that says when its client was forgotten keeps saying so, until th
   const { write } = await one(subject(record([[0, STANDARD]], forgotten)));
   assert.deepEqual([write?.tier, write?.since], [1, [NOW + 59, 0]]);
 });
+
+test('who is forgotten, and of whom a gateway still knows a worse tier, returns with that: not a second time for a day', async () => {
+  const back = await one(subject(null, { reported: 0 }), { lines: REPEATED });
+  assert.equal(back.tier, 0);
+  assert.deepEqual(back.write, { key: 'a', tier: 0, since: [0, 0], returned: NOW, found: NOBODY });
+  const again = { tier: 1, since: [NOW + 60, 0], returned: NOW };
+  const held = await one(subject(record([], again)), { lines: REPEATED, now: NOW + DAY - 1 });
+  assert.equal(held.tier, 1);
+  assert.equal((await one(subject(null), { lines: REPEATED })).write, undefined, 'nobody knows of any');
+});
