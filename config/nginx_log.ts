@@ -18,7 +18,7 @@ const fields = (config: Config, place: Place): string[] => [
   '"method":"$request_method"',
   '"uri":"$request_uri"',
   '"protocol":"$server_protocol"',
-  '"status":$status',
+  '"status":$logged_status',
   '"bytes":$bytes_sent',
   '"duration_s":$request_time',
   ...verdictFields(config),
@@ -39,8 +39,13 @@ const template = (config: Config, place: Place): string => fields(config, place)
 /** The format of a line. */
 export function logFormat(config: Config, place: Place): string {
   if (config.logs.format === 'combined') return ''; // nginx has that one
-  if (logsDetails(config)) return "log_format scoregate escape=none '$log_line';";
-  return `log_format scoregate escape=json '{${template(config, place)}}';`;
+  const line = logsDetails(config) ? "escape=none '$log_line'" : `escape=json '{${template(config, place)}}'`;
+  return `# An answer that has no head is one of HTTP/0.9 to nginx: it passes the bytes on, and calls their status 009.
+map $status $logged_status {
+  default $status;
+  009 502;
+}
+log_format scoregate ${line};`;
 }
 
 /** What Lua must know to make the lines; null where nginx makes them. */
