@@ -56,9 +56,9 @@ local function tell_age(r)
 end
 
 -- An answer that says so may not be given when it is too old, whatever fails (RFC 9111, 4.2.4), unless it also says
--- for how long it may (RFC 5861).
+-- for how long it may (RFC 5861). Where no backend has been asked, nothing has failed: it is `stale: updating`.
 local function must_not_be_given(status)
-    local control = status == "STALE" and var.upstream_http_cache_control
+    local control = status == "STALE" and var.upstream_status and var.upstream_http_cache_control
     if not control then
         return false
     end

@@ -295,6 +295,15 @@ test("a background fetch counts as nobody's hit and goes to the tier that the en
   assert.equal((await gateway.verdict(ip))['requests_60s'], 3);
 });
 
+test('with stale: updating, what must not be given when the backend fails is given while it does not', async () => {
+  origin.on('/updating/must', { headers: { 'Cache-Control': 'max-age=1, must-revalidate' } });
+  await get('/updating/must');
+  await sleep(2100);
+  const stale = await get('/updating/must');
+  assert.deepEqual([stale.status, stale.cache, stale.body], [200, 'STALE', '/updating/must 1']);
+  await until(() => origin.count('/updating/must') === 2, 2000, 'it was not fetched anew');
+});
+
 test('with stale: off nothing that is too old is given', async () => {
   gateway.configure({ ...base, cache: { enabled: true, ttl_s: 1, stale: 'off' } });
   gateway.reload();
