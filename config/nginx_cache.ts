@@ -38,6 +38,7 @@ proxy_cache_path ${quoted(join(place.run, 'cache'))} levels=1:2 keys_zone=cache:
 # sees by the inode, of which all workers know, when another file has come in the place of one.
 open_file_cache max=${Math.min(10_000, Math.floor(place.openFiles / 4))} inactive=20s;
 lua_shared_dict cache_skips 1m;
+lua_shared_dict cache_validations 1m;
 # The age of an answer from the cache: Lua adds the time since its date (lua/scoregate/cache.lua).
 map "" $cache_age {
   default $upstream_http_age;

@@ -4,6 +4,7 @@
 local ffi = require "ffi"
 local kept = require "scoregate.kept"
 local skips = require "scoregate.skips"
+local validations = require "scoregate.validations"
 local variable = require "scoregate.variable"
 
 local C = ffi.C
@@ -39,20 +40,37 @@ local function write_age(value, seconds)
     variable.put(value, text)
 end
 
--- Of an answer from the cache: the seconds since it was given (RFC 9111, 4.2.3), and those before, which its own Age
--- tells when it came from another cache.
-local function tell_age(r)
+-- When the answer was given, as its Date says; nil where that says nothing.
+local function date_of(r)
     local text, size = date(r)
     local given_at = size > 0 and tonumber(C.ngx_parse_http_time(text, size)) or -1
-    if given_at < 0 then
+    return given_at >= 0 and given_at or nil
+end
+
+-- Of an answer from the cache: the seconds since it was given (RFC 9111, 4.2.3), and those before, which its own Age
+-- tells when it came from another cache; or since the backend said that it has not changed.
+local function tell_age(r, who)
+    local given_at = date_of(r)
+    if not given_at then
         return
     end
-    local seconds, before = max(0, time() - given_at), age(r)
-    size = variable.size(before)
-    if size > 0 then
+    local before = age(r)
+    local validated_at = validations.last(r, who, given_at)
+    local seconds = max(0, time() - (validated_at or given_at))
+    local size = variable.size(before)
+    if size > 0 and not validated_at then
         seconds = seconds + max(0, tonumber(C.ngx_atoi(before.data, size)))
     end
     write_age(before, seconds)
+end
+
+-- Of one of which the backend has just said so.
+local function tell_validated(r, who)
+    local given_at = date_of(r)
+    if given_at then
+        validations.note(r, who, given_at)
+    end
+    variable.put(age(r), NO_AGE)
 end
 
 -- An answer that says so may not be given when it is too old, whatever fails (RFC 9111, 4.2.4), unless it also says
@@ -88,9 +106,12 @@ function M.head(refused, who, timed)
     local r = request()
     local found, size = cache_status(r)
     if size == HIT_SIZE then
-        return tell_age(r)
+        return tell_age(r, who)
     end
     local status = size > 0 and ffi.string(found, size)
+    if status == "REVALIDATED" then
+        return tell_validated(r, who)
+    end
     if not FROM_CACHE[status] then
         if FROM_BACKEND[status] then
             if kept.is_unclear() then
@@ -104,7 +125,7 @@ function M.head(refused, who, timed)
         withhold(r)
         variable.put(age(r), NO_AGE)
     else
-        tell_age(r)
+        tell_age(r, who)
     end
 end
 

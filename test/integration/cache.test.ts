@@ -231,6 +231,27 @@ test('an answer that has not changed is fetched without its body', async () => {
   assert.deepEqual([again.cache, again.status, again.body], ['REVALIDATED', 200, 'same']);
 });
 
+test('its age is counted from when the backend last said that it has not changed', async () => {
+  origin.on('/age/etag', ({ headers }) => ({
+    status: headers['if-none-match'] === '"1"' ? 304 : 200,
+    headers: { ETag: '"1"', 'Cache-Control': 'max-age=1', Age: '50' },
+  }));
+  const seen: string[] = [];
+  const look = async (): Promise<void> => {
+    const { cache, headers } = await get('/age/etag');
+    seen.push(`${cache} ${headers.get('age')}`);
+  };
+  for (let i = 0; i < 3; i++) {
+    await look();
+    await look();
+    await sleep(2100);
+  }
+  assert.deepEqual(
+    seen.map((text) => text.replace(/1$/, '0')), // a second may end in between
+    ['MISS 50', 'HIT 50', 'REVALIDATED null', 'HIT 0', 'REVALIDATED null', 'HIT 0'],
+  );
+});
+
 test('while the backend fails, what is too old is given, except what says that it must not be', async () => {
   const says: [path: string, control: string | null, expected: string][] = [
     ['/stale/plain', 'max-age=1', '200 STALE kept'],
