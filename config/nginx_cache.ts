@@ -39,6 +39,7 @@ proxy_cache_path ${quoted(join(place.run, 'cache'))} levels=1:2 keys_zone=cache:
 open_file_cache max=${Math.min(10_000, Math.floor(place.openFiles / 4))} inactive=20s;
 lua_shared_dict cache_skips 1m;
 lua_shared_dict cache_validations 1m;
+lua_shared_dict cache_changes 1m;
 # The age of an answer from the cache: Lua adds the time since its date (lua/scoregate/cache.lua).
 map "" $cache_age {
   default $upstream_http_age;
@@ -48,6 +49,10 @@ map "" $cache_date {
 }
 # 1 for a target whose answers are not kept: Lua says so (lua/scoregate/skips.lua).
 map "" $cache_skip {
+  default "";
+}
+# When the target was changed: Lua says so (lua/scoregate/changes.lua).
+map "" $cache_changed {
   default "";
 }
 # What is named in a map has an index, by which Lua finds it; the map itself is never asked.
@@ -147,7 +152,7 @@ export function cacheDirectives(config: Config, index: number): string[] {
   return [
     'proxy_cache cache;',
     // The host and the scheme as the backend is told them, and what else it may make links of.
-    `proxy_cache_key "${servingTier(config)} $${who} $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
+    `proxy_cache_key "${servingTier(config)} $${who}$cache_changed $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
     ...(one.ttl_s > 0 ? [`proxy_cache_valid ${USUAL.join(' ')} ${one.ttl_s}s;`] : []),
     'proxy_cache_bypass $http_upgrade $cache_skip;',
     `proxy_no_cache $http_upgrade $${refused};`,

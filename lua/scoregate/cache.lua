@@ -1,7 +1,9 @@
 -- What nginx's cache does not do by itself, in the locations that have one (config/nginx_cache.ts): the age of an
--- answer, too old ones that may not be given, and whose answers are not kept (skips.lua).
+-- answer, too old ones that may not be given, whose answers are not kept (skips.lua) and what is not valid any more
+-- (changes.lua).
 
 local ffi = require "ffi"
+local changes = require "scoregate.changes"
 local kept = require "scoregate.kept"
 local skips = require "scoregate.skips"
 local validations = require "scoregate.validations"
@@ -108,7 +110,10 @@ function M.head(refused, who, timed)
     if size == HIT_SIZE then
         return tell_age(r, who)
     end
-    local status = size > 0 and ffi.string(found, size)
+    if size == 0 then
+        return changes.learn(r)
+    end
+    local status = ffi.string(found, size)
     if status == "REVALIDATED" then
         return tell_validated(r, who)
     end
@@ -129,13 +134,23 @@ function M.head(refused, who, timed)
     end
 end
 
+-- Says in $cache_changed when what is asked for was changed: the key has it.
+local function show_change()
+    local changed_at = changes.last(request())
+    if changed_at then
+        var.cache_changed = changed_at
+    end
+end
+
 --- $cache_skip: a target whose answers are not kept is asked for without waiting (skips.lua).
 function M.skip(who)
+    show_change()
     return skips.known(who) and "1" or nil
 end
 
 --- The same where there is an access phase: one call of Lua less.
 function M.look(who)
+    show_change()
     if skips.known(who) then
         var.cache_skip = "1"
     end

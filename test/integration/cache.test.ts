@@ -99,6 +99,40 @@ test('an answer to a POST is not kept, and an error neither', async () => {
   assert.deepEqual(await twice('/error'), ['MISS', 'MISS']);
 });
 
+test('what a request has changed is asked for anew, by everybody, and once', async () => {
+  const says = { 'Cache-Control': 'max-age=60', Vary: 'X-Lang' };
+  let version = 1;
+  origin.on('/page', ({ method }) => {
+    if (method === 'POST') version += 1;
+    return { status: method === 'DELETE' ? 403 : 200, headers: says, body: `version ${version}`, ms: 300 };
+  });
+  const ip = '192.0.2.41';
+  const readers: [Record<string, string>, string][] = [
+    [{}, ip],
+    [{ 'X-Lang': 'de' }, ip],
+    [{ Cookie: 'a=1' }, ip],
+    [{}, '203.0.113.5'],
+  ];
+  const read = async (): Promise<string[]> => {
+    const all = await Promise.all(readers.map(([headers, ip]) => get('/page', headers, ip)));
+    return [...new Set(all.map(({ cache, body }) => `${cache} ${body}`))];
+  };
+  await read();
+  assert.deepEqual(await read(), ['HIT version 1']);
+  const send = async (method: string): Promise<void> => {
+    await (await gateway.get('/page', ip, {}, method)).arrayBuffer();
+  };
+  for (const method of ['OPTIONS', 'DELETE']) await send(method);
+  assert.deepEqual(await read(), ['HIT version 1'], 'a safe method and a refusal change nothing');
+  await send('POST');
+  assert.deepEqual(await read(), ['MISS version 2']);
+  assert.deepEqual(await read(), ['HIT version 2']);
+  await send('POST');
+  const before = origin.count('/page');
+  const all = await Promise.all(Array.from({ length: 10 }, () => get('/page', {}, ip)));
+  assert.deepEqual([origin.count('/page') - before, all[0]?.body], [1, 'version 3']);
+});
+
 test('what the backend says of freshness is stronger than the time to live', async () => {
   origin.on('/short/long', { headers: { 'Cache-Control': 'max-age=60' } });
   origin.on('/brief', { headers: { 'Cache-Control': 'max-age=60, s-maxage=1' } });
@@ -238,7 +272,7 @@ test('its age is counted from when the backend last said that it has not changed
   }));
   const seen: string[] = [];
   const look = async (): Promise<void> => {
-    const { cache, headers } = await get('/age/etag');
+    const { cache, headers } = await get('/age/etag', {}, '192.0.2.42');
     seen.push(`${cache} ${headers.get('age')}`);
   };
   for (let i = 0; i < 3; i++) {
