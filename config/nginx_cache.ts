@@ -11,6 +11,20 @@ import type { Config } from './schema.ts';
 /** The statuses of answers that are kept although they do not say for how long, where there is a time to live. */
 const USUAL = [200, 203, 300, 301, 308, 404, 410];
 
+/**
+ * What a request says of the version and the part that it wants. nginx asks for the whole answer, to keep it; its own
+ * validators it sends where it has some.
+ */
+const CONDITIONS = {
+  'If-None-Match': '$upstream_cache_etag',
+  'If-Modified-Since': '$upstream_cache_last_modified',
+  'If-Match': '""',
+  'If-Unmodified-Since': '""',
+  Range: '""',
+  'If-Range': '""',
+};
+const variable = (header: string): string => header.toLowerCase().replaceAll('-', '_');
+
 /** What holds for a location: the time to live in seconds, and whether requests with cookies are like others. */
 interface Cached {
   ttl_s: number;
@@ -55,6 +69,18 @@ map "" $cache_skip {
 map "" $cache_changed {
   default "";
 }
+# Of what is not kept the backend is asked what the client asks; its answer is then no entry.
+${Object.entries(CONDITIONS)
+  .map(
+    ([name, own]) =>
+      `map $cache_skip $cache_${variable(name)} {\n  default ${own};\n  1 $http_${variable(name)};\n}`,
+  )
+  .join('\n')}
+# The status of the backend, the last of those that were asked: nginx makes a part for the client of a whole answer.
+map $upstream_status $cache_partial {
+  default "";
+  ~(?:206|304|412|416)$ 1;
+}
 # What is named in a map has an index, by which Lua finds it; the map itself is never asked.
 map "$cache_date$request_method" $cache_variables_have_indexes {
   default "";
@@ -84,10 +110,10 @@ map $upstream_http_cache_control $cache_says {
   ~*(?:^|[\\s,])max-age= fresh;
   ~*(?:^|[\\s,])(?:public|must-revalidate)(?:[\\s,]|$) open;
 }
-# Whether the configuration's time to live is for its status.
+# Whether the configuration's time to live is for its status, or for that of the whole answer.
 map $status $cache_usual {
   default 0;
-${USUAL.map((status) => `  ${status} 1;`).join('\n')}
+${[...USUAL, 206, 304].map((status) => `  ${status} 1;`).join('\n')}
 }
 map "$upstream_http_expires$upstream_http_x_accel_expires" $cache_undated {
   "" 1;
@@ -155,7 +181,8 @@ export function cacheDirectives(config: Config, index: number): string[] {
     `proxy_cache_key "${servingTier(config)} $${who}$cache_changed $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
     ...(one.ttl_s > 0 ? [`proxy_cache_valid ${USUAL.join(' ')} ${one.ttl_s}s;`] : []),
     'proxy_cache_bypass $http_upgrade $cache_skip;',
-    `proxy_no_cache $http_upgrade $${refused};`,
+    `proxy_no_cache $http_upgrade $cache_partial $${refused};`,
+    ...Object.keys(CONDITIONS).map((name) => `proxy_set_header ${name} $cache_${variable(name)};`),
     'proxy_cache_lock on;',
     'proxy_cache_revalidate on;',
     ...stale(config.cache.stale),

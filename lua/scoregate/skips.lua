@@ -1,12 +1,12 @@
 -- Targets whose answers are not kept. Of the requests for something that is not in the cache one goes to the backend
 -- and the others wait for what it brings. If that may not be kept, they would go one after the other: such targets are
--- remembered for a while and do not wait.
+-- remembered for a while and do not wait. Each answer says anew whether it is so: to remember it for long costs nothing.
 
 local remembered = require "scoregate.remembered"
 local variable = require "scoregate.variable"
 
 local request, target = variable.request, remembered.target
-local skips = remembered.new("cache_skips", 10)
+local skips = remembered.new("cache_skips", 600)
 local any = skips.is_used
 
 local M = {}
