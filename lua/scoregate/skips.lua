@@ -1,6 +1,7 @@
 -- Targets whose answers are not kept. Of the requests for something that is not in the cache one goes to the backend
 -- and the others wait for what it brings. If that may not be kept, they would go one after the other: such targets are
--- remembered for a while and do not wait. Each answer says anew whether it is so: to remember it for long costs nothing.
+-- remembered for a while and do not wait. Each answer says anew whether it is so: to remember it for long costs
+-- nothing.
 
 local remembered = require "scoregate.remembered"
 local variable = require "scoregate.variable"
