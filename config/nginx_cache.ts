@@ -98,16 +98,15 @@ map $http_authorization $cache_who {
   "" $cache_cookie;
   default auth;
 }
-# What the answer says: RFC 9111, 5.2.2. nginx refuses "never" by itself; Lua wants to know of it. "shared" and "fresh"
-# say for how long, "open" does not.
+# What the answer says: RFC 9111, 5.2.2. nginx refuses "never" by itself, and reads what it looks for within other words
+# too; Lua wants to know of it. "shared" and "fresh" say for how long, "open" does not.
 map $upstream_http_cache_control $cache_says {
   default nothing;
-  ~*(?:^|[\\s,])(?:no-store|no-cache|private)(?:[\\s,=]|$) never;
-  ~*(?:^|[\\s,])s-maxage=0*[1-9] shared;
-  ~*(?:^|[\\s,])s-maxage= never;
-  ~*(?:^|[\\s,])max-age=(?!0*[1-9]) never;
+  ~*no-store|no-cache|private never;
+  "~*s-maxage=0*[1-9]\\d*(?:[,; ]|$)" shared;
+  "~*s-maxage=|max-age=(?!0*[1-9]\\d*(?:[,; ]|$))" never;
   ~*^(?=.*max-age=)(?:.*[\\s,])?(?:public|must-revalidate)(?:[\\s,]|$) shared;
-  ~*(?:^|[\\s,])max-age= fresh;
+  ~*max-age= fresh;
   ~*(?:^|[\\s,])(?:public|must-revalidate)(?:[\\s,]|$) open;
 }
 # Whether the configuration's time to live is for its status, or for that of the whole answer.
