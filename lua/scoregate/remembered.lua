@@ -35,11 +35,12 @@ end
 function M.new(name, seconds)
     local dict = ngx.shared[name]
     local lasts_ms = seconds > 0 and seconds * 1000 or math.huge
-    local until_ms = ffi.cast("double *", memory.lasting(dict, "until", ffi.sizeof("double"), "double"))
+    -- Where it lies is not for `dict` to say, which drops what was not used for long when it is full.
+    local until_ms = ffi.cast("double *", memory.lasting(ngx.shared.scoregate, name, ffi.sizeof("double"), "double"))
     return {
         --- Whether there is anything in it.
         is_used = function()
-            return until_ms[0] > now()
+            return until_ms[0] > 0 and until_ms[0] > now()
         end,
         get = function(key)
             return dict:get(key)
