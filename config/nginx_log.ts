@@ -33,6 +33,12 @@ const fields = (config: Config, place: Place): string[] => [
 /** Whether lines hold what only Lua can put there: headers, bodies (lua/scoregate/details.lua). */
 export const logsDetails = ({ logs }: Config): boolean => logs.headers || logs.body_bytes > 0;
 
+/** To look at the status a second time, for the default below, would cost as much again. */
+const OFTEN = [
+  101, 200, 201, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 429, 499, 500, 502, 503,
+  504,
+];
+
 /** The fields as JSON with nginx's variables in it, less the braces. */
 const template = (config: Config, place: Place): string => fields(config, place).join(',');
 
@@ -44,6 +50,7 @@ export function logFormat(config: Config, place: Place): string {
 map $status $logged_status {
   default $status;
   009 502;
+${OFTEN.map((status) => `  ${status} ${status};`).join('\n')}
 }
 log_format scoregate ${line};`;
 }
