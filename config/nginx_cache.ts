@@ -42,6 +42,13 @@ function cached({ cache, paths }: Config, index: number): Cached | null {
   return { ttl_s: own?.ttl_s ?? cache.ttl_s, cookies: own?.cookies ?? false };
 }
 
+/**
+ * What gateway.json says of it: where lua/scoregate/changes.lua keeps which targets were changed. Not within nginx's
+ * folder, which removes what is no entry.
+ */
+export const cacheSettings = (config: Config, place: Place): object =>
+  caches(config) ? { cache_changes: join(place.run, 'cache_changes') } : {};
+
 /** The directives beside the locations: where the entries are, and which answers are not kept. */
 export function cacheZone(config: Config, place: Place): string {
   if (!caches(config)) return '';
@@ -53,7 +60,6 @@ proxy_cache_path ${quoted(join(place.run, 'cache'))} levels=1:2 keys_zone=cache:
 open_file_cache max=${Math.min(10_000, Math.floor(place.openFiles / 4))} inactive=20s;
 lua_shared_dict cache_skips 1m;
 lua_shared_dict cache_validations 1m;
-lua_shared_dict cache_changes 1m;
 # The age of an answer from the cache: Lua adds the time since its date (lua/scoregate/cache.lua).
 map "" $cache_age {
   default $upstream_http_age;

@@ -136,7 +136,7 @@ end
 
 -- Says in $cache_changed when what is asked for was changed: the key has it.
 local function show_change()
-    local changed_at = changes.last(request())
+    local changed_at = changes.last()
     if changed_at then
         var.cache_changed = changed_at
     end
