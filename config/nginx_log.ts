@@ -18,7 +18,7 @@ const fields = (config: Config, place: Place): string[] => [
   '"method":"$request_method"',
   '"uri":"$request_uri"',
   '"protocol":"$server_protocol"',
-  '"status":$logged_status',
+  '"status":$status',
   '"bytes":$bytes_sent',
   '"duration_s":$request_time',
   ...verdictFields(config),
@@ -33,12 +33,6 @@ const fields = (config: Config, place: Place): string[] => [
 /** Whether lines hold what only Lua can put there: headers, bodies (lua/scoregate/details.lua). */
 export const logsDetails = ({ logs }: Config): boolean => logs.headers || logs.body_bytes > 0;
 
-/** To look at the status a second time, for the default below, would cost as much again. */
-const OFTEN = [
-  101, 200, 201, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 429, 499, 500, 502, 503,
-  504,
-];
-
 /** The fields as JSON with nginx's variables in it, less the braces. */
 const template = (config: Config, place: Place): string => fields(config, place).join(',');
 
@@ -46,13 +40,7 @@ const template = (config: Config, place: Place): string => fields(config, place)
 export function logFormat(config: Config, place: Place): string {
   if (config.logs.format === 'combined') return ''; // nginx has that one
   const line = logsDetails(config) ? "escape=none '$log_line'" : `escape=json '{${template(config, place)}}'`;
-  return `# An answer that has no head is one of HTTP/0.9 to nginx: it passes the bytes on, and calls their status 009.
-map $status $logged_status {
-  default $status;
-  009 502;
-${OFTEN.map((status) => `  ${status} ${status};`).join('\n')}
-}
-log_format scoregate ${line};`;
+  return `log_format scoregate ${line};`;
 }
 
 /** What Lua must know to make the lines; null where nginx makes them. */
