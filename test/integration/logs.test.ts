@@ -142,6 +142,7 @@ test('an answer that is no HTTP is an error of the one who asked', async () => {
   try {
     await configure({}, { tiers: tiers.map(({ name }) => ({ name, backends })) });
     await send('/no-http', { headers: { 'X-Forwarded-For': ip } }).catch(() => undefined);
+    await sleep(1300); // until it has been reported
   } finally {
     await end();
   }
