@@ -10,9 +10,9 @@ const LUA = /^ *(?:lua_\w+|env|\w+_by_lua_block) .*\n/gm;
 const VERDICT =
   /^ *set \$\w+ .*;\n|^ *map "" \$(?:tier|score|origin|wait_ms|tier_would) [^}]*\}\n|^ *map \S+ \$(?:verdict_has_indexes|score_known) [^}]*\}\n/gm;
 
-/** What only Lua knows of the cache: the age of an answer, and a target whose answers are not kept. */
+/** What only Lua knows of the cache: the age of an answer, a target whose answers are not kept, and one that was changed. */
 const CACHE =
-  /^ *map \S+ \$cache_(?:age|date|skip|variables_have_indexes) [^}]*\}\n|^ *(?:add|proxy_hide)_header Age.*\n/gm;
+  /^ *map (?:\S+ \$cache_(?:age|date|skip|changed|variables_have_indexes)|\$cache_skip \S+) [^}]*\}\n|^ *(?:(?:add|proxy_hide)_header Age|proxy_set_header (?:If-|Range)).*\n/gm;
 
 /** What the log says in the fields that only a verdict could fill, so that a line is as long. */
 const CONSTANTS: Record<string, string> = {
@@ -28,7 +28,8 @@ export function plainConf(rendered: string, tier = 'slow'): string {
     .replace(LUA, '')
     .replace(VERDICT, '')
     .replace(CACHE, '')
-    .replaceAll(' $cache_skip;', ';');
+    .replaceAll(' $cache_skip;', ';')
+    .replaceAll('$cache_changed', '');
   const logged = withoutLua.replace(/^ *log_format .*$/m, (line) =>
     line.replace(/"(\$\w+)"|(\$\w+)/g, (all, quoted?: string, bare?: string) => {
       const constant = CONSTANTS[quoted ?? bare ?? ''];
@@ -36,7 +37,11 @@ export function plainConf(rendered: string, tier = 'slow'): string {
     }),
   );
   const routed = logged.replaceAll(/\$tier\b/g, tier);
-  if (/_by_lua|\blua_|\$(?:score|wait_ms|cache_(?:age|date|skip))\b/.test(routed.replace(/^ *#.*$/gm, ''))) {
+  if (
+    /_by_lua|\blua_|\$(?:score|wait_ms|cache_(?:age|date|skip|changed))\b/.test(
+      routed.replace(/^ *#.*$/gm, ''),
+    )
+  ) {
     throw new Error(
       'bench/plain.ts: the rendering of nginx.conf has something of a verdict that is not known here',
     );

@@ -10,6 +10,7 @@ import { limitSettings } from './limits.ts';
 import { scores } from './mode.ts';
 import { nameServers } from './name_servers.ts';
 import { pinsNetworks } from './nginx_access.ts';
+import { cacheSettings } from './nginx_cache.ts';
 import { logDetails } from './nginx_log.ts';
 import type { Place } from './nginx_place.ts';
 import { root } from './paths.ts';
@@ -36,6 +37,7 @@ export function gatewayJson(config: Config, place: Place): string {
     pins: pinsNetworks(config),
     ...limitSettings(config),
     ...poolSettings(config, place),
+    ...cacheSettings(config, place),
     log: logDetails(config, place),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;

@@ -11,6 +11,20 @@ import type { Config } from './schema.ts';
 /** The statuses of answers that are kept although they do not say for how long, where there is a time to live. */
 const USUAL = [200, 203, 300, 301, 308, 404, 410];
 
+/**
+ * What a request says of the version and the part that it wants. nginx asks for the whole answer, to keep it; its own
+ * validators it sends where it has some.
+ */
+const CONDITIONS = {
+  'If-None-Match': '$upstream_cache_etag',
+  'If-Modified-Since': '$upstream_cache_last_modified',
+  'If-Match': '""',
+  'If-Unmodified-Since': '""',
+  Range: '""',
+  'If-Range': '""',
+};
+const variable = (header: string): string => header.toLowerCase().replaceAll('-', '_');
+
 /** What holds for a location: the time to live in seconds, and whether requests with cookies are like others. */
 interface Cached {
   ttl_s: number;
@@ -28,6 +42,13 @@ function cached({ cache, paths }: Config, index: number): Cached | null {
   return { ttl_s: own?.ttl_s ?? cache.ttl_s, cookies: own?.cookies ?? false };
 }
 
+/**
+ * What gateway.json says of it: where lua/scoregate/changes.lua keeps which targets were changed. Not within nginx's
+ * folder, which removes what is no entry.
+ */
+export const cacheSettings = (config: Config, place: Place): object =>
+  caches(config) ? { cache_changes: join(place.run, 'cache_changes') } : {};
+
 /** The directives beside the locations: where the entries are, and which answers are not kept. */
 export function cacheZone(config: Config, place: Place): string {
   if (!caches(config)) return '';
@@ -38,6 +59,7 @@ proxy_cache_path ${quoted(join(place.run, 'cache'))} levels=1:2 keys_zone=cache:
 # sees by the inode, of which all workers know, when another file has come in the place of one.
 open_file_cache max=${Math.min(10_000, Math.floor(place.openFiles / 4))} inactive=20s;
 lua_shared_dict cache_skips 1m;
+lua_shared_dict cache_validations 1m;
 # The age of an answer from the cache: Lua adds the time since its date (lua/scoregate/cache.lua).
 map "" $cache_age {
   default $upstream_http_age;
@@ -48,6 +70,22 @@ map "" $cache_date {
 # 1 for a target whose answers are not kept: Lua says so (lua/scoregate/skips.lua).
 map "" $cache_skip {
   default "";
+}
+# When the target was changed: Lua says so (lua/scoregate/changes.lua).
+map "" $cache_changed {
+  default "";
+}
+# Of what is not kept the backend is asked what the client asks; its answer is then no entry.
+${Object.entries(CONDITIONS)
+  .map(
+    ([name, own]) =>
+      `map $cache_skip $cache_${variable(name)} {\n  default ${own};\n  1 $http_${variable(name)};\n}`,
+  )
+  .join('\n')}
+# The status of the backend, the last of those that were asked: nginx makes a part for the client of a whole answer.
+map $upstream_status $cache_partial {
+  default "";
+  ~(?:206|304|412|416)$ 1;
 }
 # What is named in a map has an index, by which Lua finds it; the map itself is never asked.
 map "$cache_date$request_method" $cache_variables_have_indexes {
@@ -66,22 +104,21 @@ map $http_authorization $cache_who {
   "" $cache_cookie;
   default auth;
 }
-# What the answer says: RFC 9111, 5.2.2. nginx refuses "never" by itself; Lua wants to know of it. "shared" and "fresh"
-# say for how long, "open" does not.
+# What the answer says: RFC 9111, 5.2.2. nginx refuses "never" by itself, and reads what it looks for within other words
+# too; Lua wants to know of it. "shared" and "fresh" say for how long, "open" does not.
 map $upstream_http_cache_control $cache_says {
   default nothing;
-  ~*(?:^|[\\s,])(?:no-store|no-cache|private)(?:[\\s,=]|$) never;
-  ~*(?:^|[\\s,])s-maxage=0*[1-9] shared;
-  ~*(?:^|[\\s,])s-maxage= never;
-  ~*(?:^|[\\s,])max-age=(?!0*[1-9]) never;
+  ~*no-store|no-cache|private never;
+  "~*s-maxage=0*[1-9]\\d*(?:[,; ]|$)" shared;
+  "~*s-maxage=|max-age=(?!0*[1-9]\\d*(?:[,; ]|$))" never;
   ~*^(?=.*max-age=)(?:.*[\\s,])?(?:public|must-revalidate)(?:[\\s,]|$) shared;
-  ~*(?:^|[\\s,])max-age= fresh;
+  ~*max-age= fresh;
   ~*(?:^|[\\s,])(?:public|must-revalidate)(?:[\\s,]|$) open;
 }
-# Whether the configuration's time to live is for its status.
+# Whether the configuration's time to live is for its status, or for that of the whole answer.
 map $status $cache_usual {
   default 0;
-${USUAL.map((status) => `  ${status} 1;`).join('\n')}
+${[...USUAL, 206, 304].map((status) => `  ${status} 1;`).join('\n')}
 }
 map "$upstream_http_expires$upstream_http_x_accel_expires" $cache_undated {
   "" 1;
@@ -146,10 +183,11 @@ export function cacheDirectives(config: Config, index: number): string[] {
   return [
     'proxy_cache cache;',
     // The host and the scheme as the backend is told them, and what else it may make links of.
-    `proxy_cache_key "${servingTier(config)} $${who} $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
+    `proxy_cache_key "${servingTier(config)} $${who}$cache_changed $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
     ...(one.ttl_s > 0 ? [`proxy_cache_valid ${USUAL.join(' ')} ${one.ttl_s}s;`] : []),
     'proxy_cache_bypass $http_upgrade $cache_skip;',
-    `proxy_no_cache $http_upgrade $${refused};`,
+    `proxy_no_cache $http_upgrade $cache_partial $${refused};`,
+    ...Object.keys(CONDITIONS).map((name) => `proxy_set_header ${name} $cache_${variable(name)};`),
     'proxy_cache_lock on;',
     'proxy_cache_revalidate on;',
     ...stale(config.cache.stale),

@@ -39,8 +39,8 @@ const template = (config: Config, place: Place): string => fields(config, place)
 /** The format of a line. */
 export function logFormat(config: Config, place: Place): string {
   if (config.logs.format === 'combined') return ''; // nginx has that one
-  if (logsDetails(config)) return "log_format scoregate escape=none '$log_line';";
-  return `log_format scoregate escape=json '{${template(config, place)}}';`;
+  const line = logsDetails(config) ? "escape=none '$log_line'" : `escape=json '{${template(config, place)}}'`;
+  return `log_format scoregate ${line};`;
 }
 
 /** What Lua must know to make the lines; null where nginx makes them. */

@@ -32,7 +32,17 @@ export function running(run: string): number | null {
 /** Makes the folder, claims it for this launcher and makes the secret. Throws when it cannot be written to. */
 export function prepare(run: string, user: User | null): void {
   mkdirSync(run, { recursive: true });
-  for (const name of ['.', 'secret', 'nginx.conf', 'error.log', 'access.log', 'redis', 'tmp', 'cache']) {
+  for (const name of [
+    '.',
+    'secret',
+    'nginx.conf',
+    'error.log',
+    'access.log',
+    'redis',
+    'tmp',
+    'cache',
+    'cache_changes',
+  ]) {
     const path = join(run, name);
     if (existsSync(path)) writable(path, run);
   }

@@ -31,7 +31,7 @@ local LEASED, FRESH, STALE, DEFAULT = route.LEASED, route.FRESH, route.STALE, ro
 local PINNED = route.PINNED
 local floor = math.floor
 local pinned = pins.tier -- nil where no network is pinned
-local CLIENT_WENT_AWAY = 499
+local NO_HEAD, BAD_GATEWAY, CLIENT_WENT_AWAY = 9, 502, 499 -- nginx calls an answer without a head HTTP/0.9
 local request, get_method = variable.request, ngx.req.get_method
 
 local address = variable.reader("binary_remote_addr")
@@ -188,6 +188,9 @@ end
 function M.log()
     local r = request()
     local status = ngx.status
+    if status == NO_HEAD then
+        status = BAD_GATEWAY
+    end
     if status >= 400 or adds(status) then
         count_response(r, status)
     end

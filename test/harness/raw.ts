@@ -1,5 +1,5 @@
-/** Requests as bytes, one behind the other on one connection, and the bytes that come back. */
-import { connect } from 'node:net';
+/** Requests as bytes, one behind the other on one connection, and the bytes that come back; and answers that are no HTTP. */
+import { connect, createServer } from 'node:net';
 
 /** Sends a GET for each path at once; resolves with all that is answered until the last one closes the connection. */
 export function ask(port: number, paths: readonly string[]): Promise<string> {
@@ -14,4 +14,14 @@ export function ask(port: number, paths: readonly string[]): Promise<string> {
       socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${close}\r\n`);
     });
   });
+}
+
+/** Listens and answers like something else than an HTTP server; resolves with what ends it. */
+export async function speakNoHttp(port: number): Promise<() => Promise<void>> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return () => new Promise((resolve) => server.close(() => resolve()));
 }

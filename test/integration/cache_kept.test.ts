@@ -94,3 +94,41 @@ test('with a cookie, an answer that does not say for how long is not kept becaus
     assert.deepEqual([await get(path), await get(path)], ['MISS', 'HIT'], says);
   }
 });
+
+test('an answer of which the client wants only to know whether it is new is kept like any other', async () => {
+  origin.on('/timed/known', { headers: { ETag: '"1"' } });
+  assert.equal(await get('/timed/known', { 'If-None-Match': '"1"' }), 'MISS');
+  assert.equal(await get('/timed/known'), 'HIT');
+});
+
+test('what is not kept is known for longer than 10 s', async () => {
+  origin.on('/busy/later', { headers: { 'Cache-Control': 'private' } });
+  await get('/busy/later');
+  await sleep(10_500);
+  assert.equal(await get('/busy/later'), 'BYPASS');
+});
+
+test('of what is not kept the backend is asked for what the client wants, and what comes of that is no entry', async () => {
+  let says = 'private';
+  origin.on('/partly', ({ headers }) => {
+    const all = { 'Cache-Control': says, ETag: '"1"', 'Accept-Ranges': 'bytes' };
+    if (headers['if-none-match'] === '"1"') return { status: 304, headers: all };
+    if (headers.range && headers['if-range'] === '"1"')
+      return { status: 206, headers: { ...all, 'Content-Range': 'bytes 1-2/4' }, body: 'bc' };
+    return { headers: all, body: 'abcd' };
+  });
+  const conditions = [{ 'If-None-Match': '"1"' }, { Range: 'bytes=1-2', 'If-Range': '"1"' }, {}];
+  const ask = async (): Promise<string[]> => {
+    const seen = [];
+    for (const headers of conditions) {
+      const answer = await gateway.get('/partly', '192.0.2.1', { ...headers });
+      seen.push(`${answer.headers.get('x-cache')} ${answer.status} ${await answer.text()}`);
+    }
+    return seen;
+  };
+  assert.equal(await get('/partly'), 'MISS');
+  assert.deepEqual(await ask(), ['BYPASS 304 ', 'BYPASS 206 bc', 'BYPASS 200 abcd']);
+  says = 'max-age=60';
+  assert.deepEqual(await ask(), ['BYPASS 304 ', 'MISS 206 bc', 'HIT 200 abcd']);
+  assert.deepEqual(await ask(), ['HIT 304 ', 'HIT 206 bc', 'HIT 200 abcd'], 'nginx answers of the whole');
+});

@@ -84,6 +84,16 @@ test('an answer from the cache has its age and its tier, and the log has both', 
   );
 });
 
+test('what a request has changed is asked for anew in every worker, also after a reload', async () => {
+  origin.on('/page', { headers: { 'Cache-Control': 'max-age=60' } });
+  await get('/page');
+  await (await fetch(`http://127.0.0.1:${PORT}/page`, { method: 'PUT', body: 'x' })).arrayBuffer();
+  gateway.reload();
+  await sleep(1000);
+  assert.equal((await get('/page')).body, '/page 3');
+  for (let i = 0; i < 20; i++) assert.equal((await get('/page')).body, '/page 3');
+});
+
 for (const logs of [{}, { headers: true }]) {
   test(`one that may not be given is 504, and what follows on its connection is whole${'headers' in logs ? '; its line has headers' : ''}`, async () => {
     gateway.configure({

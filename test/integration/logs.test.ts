@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../../config/paths.ts';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
 import { Origin } from '../harness/origin.ts';
+import { speakNoHttp } from '../harness/raw.ts';
 
 const PORT = 16840;
 const origin = new Origin(PORT + 15);
@@ -132,6 +133,22 @@ test('what the cache answers, what a list denies and what nginx refuses have who
   assert.deepEqual([denied['status'], denied['origin'], denied['score']], [403, 'denied', null]);
   assert.equal((await line(''))['status'], 400);
   assert.doesNotMatch(gateway.errors(), /\[error\].*lua/);
+});
+
+test('an answer that is no HTTP is an error of the one who asked', async () => {
+  const ip = '192.0.2.9';
+  const backends = [`127.0.0.1:${PORT + 16}`];
+  const end = await speakNoHttp(PORT + 16);
+  try {
+    await configure({}, { tiers: tiers.map(({ name }) => ({ name, backends })) });
+    await send('/no-http', { headers: { 'X-Forwarded-For': ip } }).catch(() => undefined);
+    await sleep(1300); // until it has been reported
+  } finally {
+    await end();
+  }
+  await gateway.drained();
+  const { window } = (await gateway.verdict(ip)) as { window: { counts: Record<string, number> } };
+  assert.equal(window.counts['errors_5xx'], 1);
 });
 
 for (const format of ['json', 'combined']) {

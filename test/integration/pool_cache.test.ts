@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { poolStatus, type BackendStatus } from '../../launch/admin.ts';
 import { until } from '../harness/gateway.ts';
 import { CLIENT, PoolStand } from '../harness/pool.ts';
+import { speakNoHttp } from '../harness/raw.ts';
 
 const PORT = 16760;
 const stand = new PoolStand(PORT, 2);
@@ -52,11 +52,7 @@ test('a backend that speaks something else than HTTP is out like one that fails'
   const [first] = stand.origins;
   assert.ok(first);
   await first.stop();
-  const other = createServer((socket) => {
-    socket.on('error', () => {});
-    socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
-  });
-  await new Promise<void>((resolve) => other.listen(first.port, '127.0.0.1', resolve));
+  const end = await speakNoHttp(first.port);
   try {
     for (let i = 0; i < 8; i++)
       await fetch(`http://127.0.0.1:${PORT}/other/${i}`, fromClient).catch(() => null);
@@ -64,7 +60,7 @@ test('a backend that speaks something else than HTTP is out like one that fails'
     assert.equal(backend?.state, 'ejected');
     assert.match(backend.why ?? '', /^its answer was no HTTP; for another/);
   } finally {
-    await new Promise((resolve) => other.close(resolve));
+    await end();
     await first.start();
     await sleep(5000); // it is back
   }

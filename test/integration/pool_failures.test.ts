@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { poolStatus } from '../../launch/admin.ts';
 import { until } from '../harness/gateway.ts';
 import { PoolStand } from '../harness/pool.ts';
+import { speakNoHttp } from '../harness/raw.ts';
 
 const stand = new PoolStand(16640, 3);
 const { origins } = stand;
@@ -30,6 +31,17 @@ test('a backend that is gone costs nobody a request, and after two failures none
   await sleep(2500);
   const again = await stand.share(60, 6);
   assert.ok((again[1] ?? 0) >= 15, JSON.stringify(again));
+});
+
+test('a backend that speaks something else than HTTP is out', async () => {
+  await stand.fresh(stand.tiers({ live: true, ejection: { time_s: 1 } }));
+  await origins[1]?.stop();
+  const end = await speakNoHttp(16656);
+  for (let i = 0; i < 12; i++) await stand.ask().catch(() => undefined);
+  await end();
+  await origins[1]?.start();
+  assert.match(stand.gateway.errors(), /backend 127\.0\.0\.1:16656 is out for 1 s: its answer was no HTTP/);
+  await sleep(1500);
 });
 
 test('a backend that answers 500 is left within a second of requests, and GETs are retried elsewhere', async () => {

@@ -15,6 +15,8 @@ local status_of = variable.reader("upstream_status")
 local header_time, response_time = variable.reader("upstream_header_time"), variable.reader("upstream_response_time")
 
 local M = { TIMED_OUT = "no answer in time" }
+local NO_HTTP = "its answer was no HTTP"
+local NO_HEAD = 9 -- nginx takes an answer without a head for one of HTTP/0.9, and calls it good
 
 -- Seconds with three digits behind the point as milliseconds; -1 where there is no such number, or several.
 local function single_ms(text, size)
@@ -38,7 +40,7 @@ local function of_several()
     local header, whole = ms(var.upstream_header_time), ms(var.upstream_response_time)
     if tonumber(last(var.upstream_header_time)) then
         local status = tonumber(last(var.upstream_status))
-        return status, not status and "its answer was no HTTP" or nil, true, header, whole
+        return status, not status and NO_HTTP or nil, true, header, whole
     end
     if not tonumber(last(var.upstream_connect_time)) then
         return nil, "no connection", false, header, whole
@@ -64,6 +66,9 @@ end
 -- has begun with the next backend, it is about the one before.
 function M.of(r, before, by_time)
     if not before then
+        if ngx.status == NO_HEAD then
+            return nil, NO_HTTP, true, 0, 0
+        end
         local status, header, whole = of_single(r, by_time)
         if status then
             return status, nil, true, header, whole
