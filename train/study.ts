@@ -9,7 +9,7 @@ const GROUPS: readonly (readonly [string, RegExp])[] = [
   ['amounts and rates', /^(requests_60s|pages|busiest_second|page_rate|post_rate|mean_gap|distinct_paths)$/],
   ['missing referers and assets', /^(blind_|page_share|not_modified)/],
   ['errors', /^(errors_|distinct_missing|missing_)/],
-  ['what one request shows', /^(no_user_agent|tools|forged|declared|dot_|odd_|.*script)/],
+  ['what one request shows', /^(no_user_agent|tools|forged|dot_|odd_|.*script)/],
 ];
 /** Logs to learn from, in the learning curve. */
 const LOGS = [3, 6];

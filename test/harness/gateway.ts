@@ -146,6 +146,13 @@ export class Gateway {
     this.nginx.signal('SIGHUP');
   }
 
+  /** Some keys changed and reloaded, and the old workers gone. */
+  async reconfigure(changed: Overrides): Promise<void> {
+    this.configure(changed);
+    this.reload();
+    await sleep(1000);
+  }
+
   /** Ends all processes and removes the run folder. */
   async stop(): Promise<void> {
     await this.nginx.end('SIGTERM');

@@ -3,7 +3,6 @@ import { request as ask, type RequestOptions } from 'node:http';
 import { request as askSecurely } from 'node:https';
 import { connect } from 'node:http2';
 import test, { after, before } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Certificates } from '../harness/certificates.ts';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
 
@@ -33,12 +32,6 @@ after(async () => {
   await gateway.stop();
   made.remove();
 });
-
-async function configure(changed: Record<string, unknown>): Promise<void> {
-  gateway.configure(changed);
-  gateway.reload();
-  await sleep(1000);
-}
 
 /** The status of a request that comes in by a port: that of the peer 127.0.0.1, which is trusted, for `ip`. */
 function status(port: number, ip: string, path = '/', more: RequestOptions = {}): Promise<number> {
@@ -125,7 +118,7 @@ test('who is denied by a listener is logged and counted nowhere', async () => {
 });
 
 test('who is denied on the plain port is not sent on to https', async () => {
-  await configure({ tls: tls(PORT + 5, { redirect: true }), logs: { ...logs(), headers: true } });
+  await gateway.reconfigure({ tls: tls(PORT + 5, { redirect: true }), logs: { ...logs(), headers: true } });
   assert.deepEqual([await plain('192.0.2.1', '/sent'), await plain('192.0.2.129', '/sent')], [308, 403]);
   assert.equal(await secure('192.0.2.129', '/sent'), 200);
   const lines = (await gateway.log()).filter((line) => line.uri === '/sent');
@@ -138,7 +131,7 @@ test('who is denied on the plain port is not sent on to https', async () => {
 test('10,000 networks more change with a reload', async () => {
   const many = Array.from({ length: 10_000 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`);
   const list = { default: 'deny', allow: many, deny: ['10.1.1.1'] };
-  await configure({ listen: listen(PORT, list), tls: tls(PORT + 5, { access: list }) });
+  await gateway.reconfigure({ listen: listen(PORT, list), tls: tls(PORT + 5, { access: list }) });
   for (const of of [plain, secure])
     assert.deepEqual(
       await Promise.all(['10.0.0.1', '10.39.15.255', '10.1.1.1', '10.40.0.1'].map((ip) => of(ip))),

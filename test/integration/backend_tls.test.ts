@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TLSSocket } from 'node:tls';
 import test, { after, before } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Certificates } from '../harness/certificates.ts';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
 import { Origin } from '../harness/origin.ts';
@@ -54,12 +53,6 @@ after(async () => {
   made.remove();
 });
 
-async function configure(changed: Record<string, unknown>): Promise<void> {
-  gateway.configure(changed);
-  gateway.reload();
-  await sleep(1000);
-}
-
 /** What the backend of a tier says of itself, or the status where it does not answer. */
 async function ask(tier: 1 | 2 | 3): Promise<unknown> {
   const answer = await gateway.get('/', `192.0.2.${tier}`);
@@ -75,7 +68,7 @@ test('https:// backends are spoken to over TLS, by their name; others are not', 
 });
 
 test('a backend with a certificate for another name is not spoken to', async () => {
-  await configure({ tiers: tiers({ ...toA, tls_name: 'c.internal' }, toB, plain) });
+  await gateway.reconfigure({ tiers: tiers({ ...toA, tls_name: 'c.internal' }, toB, plain) });
   assert.equal(await ask(1), 502);
   assert.deepEqual(await ask(2), { origin: 1, name: 'b.internal', proto: 'http' });
   assert.match(gateway.errors(), /upstream SSL certificate does not match "c\.internal"/);
@@ -83,19 +76,21 @@ test('a backend with a certificate for another name is not spoken to', async () 
 
 test('a backend whose certificate nobody signed that is trusted is not spoken to, unless that is switched off', async () => {
   const all = tiers({ backends: [https(3)], tls_name: 'a.internal' }, toB, plain);
-  await configure({ tiers: all });
+  await gateway.reconfigure({ tiers: all });
   assert.equal(await ask(1), 502);
   assert.match(gateway.errors(), /upstream SSL certificate verify error: \(18:self-signed certificate\)/);
-  await configure({ tiers: all, backend_tls: { verify: false } });
+  await gateway.reconfigure({ tiers: all, backend_tls: { verify: false } });
   assert.deepEqual(await ask(1), { origin: 3, name: 'a.internal', proto: 'http' });
 });
 
 test('what this system trusts is asked where the configuration names no file', async () => {
-  await configure({ backend_tls: {} });
+  await gateway.reconfigure({ backend_tls: {} });
   assert.equal(await ask(1), 502, 'this system does not know the authority of the test');
 });
 
 test('backends of another tier stand in where they are spoken to in the same way', async () => {
-  await configure({ tiers: tiers({ backends: ['https://127.0.0.1:9'], tls_name: 'a.internal' }, toB, toA) });
+  await gateway.reconfigure({
+    tiers: tiers({ backends: ['https://127.0.0.1:9'], tls_name: 'a.internal' }, toB, toA),
+  });
   assert.deepEqual(await ask(1), { origin: 0, name: 'a.internal', proto: 'http' });
 });

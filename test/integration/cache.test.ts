@@ -2,14 +2,12 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { after, before } from 'node:test';
+import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startGateway, type Gateway } from '../harness/gateway.ts';
-import { Origin } from '../harness/origin.ts';
+import { CachedSite } from '../harness/cached.ts';
 
 const PORT = 16920;
-const origin = new Origin(PORT + 15);
-const backends = [`127.0.0.1:${origin.port}`];
+const backends = [`127.0.0.1:${PORT + 15}`];
 const tiers = ['fast', 'standard', 'slow'].map((name) => ({ name, backends }));
 const scorer = { listen: `127.0.0.1:${PORT + 2}`, wait_ms: 1000, timeout_ms: 3000 };
 const paths = [
@@ -19,33 +17,9 @@ const paths = [
 ];
 const access = { pin: { slow: ['203.0.113.0/24'] } };
 const base = { tiers, scorer, paths, access, cache: { enabled: true, ttl_s: 60 } };
-
-let gateway: Gateway;
-before(async () => {
-  await origin.start();
-  gateway = await startGateway({ port: PORT, config: base });
-});
-after(async () => {
-  await gateway.stop();
-  await origin.stop();
-});
-
-interface Got {
-  cache: string | null;
-  status: number;
-  body: string;
-  headers: Headers;
-}
-
-async function get(path: string, headers: Record<string, string> = {}, ip = '192.0.2.1'): Promise<Got> {
-  const answer = await gateway.get(path, ip, headers);
-  return {
-    cache: answer.headers.get('x-cache'),
-    status: answer.status,
-    body: await answer.text(),
-    headers: answer.headers,
-  };
-}
+const site = new CachedSite(PORT, base);
+const { origin } = site;
+const get = site.get.bind(site);
 
 /** X-Cache of the same request twice. */
 async function twice(path: string, headers: Record<string, string> = {}): Promise<(string | null)[]> {
@@ -121,7 +95,7 @@ test('what a request has changed is asked for anew, by everybody, and once', asy
   await read();
   assert.deepEqual(await read(), ['HIT version 1']);
   const send = async (method: string): Promise<void> => {
-    await (await gateway.get('/page', ip, {}, method)).arrayBuffer();
+    await (await site.gateway.get('/page', ip, {}, method)).arrayBuffer();
   };
   for (const method of ['OPTIONS', 'DELETE']) await send(method);
   assert.deepEqual(await read(), ['HIT version 1'], 'a safe method and a refusal change nothing');
@@ -211,22 +185,22 @@ test('nobody waits for an answer that is known not to be kept', async () => {
 });
 
 test('every answer from the cache is a hit for the score, and its line says where it came from', async () => {
-  await gateway.drained();
+  await site.gateway.drained();
   const ip = '192.0.2.99';
   origin.on('/hits', {});
   for (let i = 0; i < 30; i++) await get('/hits', {}, ip);
   assert.equal(origin.count('/hits'), 1);
-  await gateway.drained();
-  assert.equal((await gateway.verdict(ip))['requests_60s'], 30);
-  const lines = (await gateway.log()).filter(({ uri }) => uri === '/hits');
+  await site.gateway.drained();
+  assert.equal((await site.gateway.verdict(ip))['requests_60s'], 30);
+  const lines = (await site.gateway.log()).filter(({ uri }) => uri === '/hits');
   assert.deepEqual([lines.length, lines[0]?.cache, lines[29]?.cache], [30, 'MISS', 'HIT']);
 });
 
 test('off, there is no cache at all', async () => {
-  gateway.configure({ ...base, cache: {}, paths: [] });
-  gateway.reload();
+  site.gateway.configure({ ...base, cache: {}, paths: [] });
+  site.gateway.reload();
   await sleep(1000);
   assert.deepEqual(await twice('/plain'), [null, null]);
-  assert.ok(existsSync(join(gateway.run, 'cache')));
-  assert.doesNotMatch(gateway.errors(), /\[(?:error|crit|alert|emerg)\].*lua/);
+  assert.ok(existsSync(join(site.gateway.run, 'cache')));
+  assert.doesNotMatch(site.gateway.errors(), /\[(?:error|crit|alert|emerg)\].*lua/);
 });

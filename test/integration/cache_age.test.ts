@@ -1,45 +1,20 @@
 /** How old an answer from the cache is, and what becomes of one that is too old. */
 import assert from 'node:assert/strict';
-import test, { after, before } from 'node:test';
+import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startGateway, until, type Gateway } from '../harness/gateway.ts';
-import { Origin } from '../harness/origin.ts';
+import { CachedSite } from '../harness/cached.ts';
+import { until } from '../harness/gateway.ts';
 
 const PORT = 16820;
-const origin = new Origin(PORT + 15);
-const backends = [`127.0.0.1:${origin.port}`];
+const backends = [`127.0.0.1:${PORT + 15}`];
 const tiers = ['fast', 'standard', 'slow'].map((name) => ({ name, backends }));
 const scorer = { listen: `127.0.0.1:${PORT + 2}`, wait_ms: 1000, timeout_ms: 3000 };
 const paths = [{ path: '/never/', cache: { enabled: false } }];
 const access = { pin: { slow: ['203.0.113.0/24'] } };
 const base = { tiers, scorer, paths, access, cache: { enabled: true, ttl_s: 60 } };
-
-let gateway: Gateway;
-before(async () => {
-  await origin.start();
-  gateway = await startGateway({ port: PORT, config: base });
-});
-after(async () => {
-  await gateway.stop();
-  await origin.stop();
-});
-
-interface Got {
-  cache: string | null;
-  status: number;
-  body: string;
-  headers: Headers;
-}
-
-async function get(path: string, headers: Record<string, string> = {}, ip = '192.0.2.1'): Promise<Got> {
-  const answer = await gateway.get(path, ip, headers);
-  return {
-    cache: answer.headers.get('x-cache'),
-    status: answer.status,
-    body: await answer.text(),
-    headers: answer.headers,
-  };
-}
+const site = new CachedSite(PORT, base);
+const { origin } = site;
+const get = site.get.bind(site);
 
 test('an answer from the cache says how old it is', async () => {
   origin.on('/age', { headers: { 'Cache-Control': 'max-age=60' } });
@@ -153,8 +128,8 @@ test('while the backend fails, what is too old is given, except what says that i
 });
 
 test("a background fetch counts as nobody's hit and goes to the tier that the entry is of", async () => {
-  gateway.configure({ ...base, cache: { enabled: true, ttl_s: 1, stale: 'updating' } });
-  gateway.reload();
+  site.gateway.configure({ ...base, cache: { enabled: true, ttl_s: 1, stale: 'updating' } });
+  site.gateway.reload();
   await sleep(1000);
   const ip = '203.0.113.77'; // pinned to slow: the default tier is another
   origin.on('/updating', {});
@@ -166,8 +141,8 @@ test("a background fetch counts as nobody's hit and goes to the tier that the en
   await sleep(100);
   const fresh = await get('/updating', {}, ip);
   assert.deepEqual([fresh.cache, fresh.body], ['HIT', '/updating 2']);
-  await gateway.drained();
-  assert.equal((await gateway.verdict(ip))['requests_60s'], 3);
+  await site.gateway.drained();
+  assert.equal((await site.gateway.verdict(ip))['requests_60s'], 3);
 });
 
 test('with stale: updating, what must not be given when the backend fails is given while it does not', async () => {
@@ -180,8 +155,8 @@ test('with stale: updating, what must not be given when the backend fails is giv
 });
 
 test('with stale: off nothing that is too old is given', async () => {
-  gateway.configure({ ...base, cache: { enabled: true, ttl_s: 1, stale: 'off' } });
-  gateway.reload();
+  site.gateway.configure({ ...base, cache: { enabled: true, ttl_s: 1, stale: 'off' } });
+  site.gateway.reload();
   await sleep(1000);
   origin.on('/off', {});
   await get('/off');
@@ -191,5 +166,5 @@ test('with stale: off nothing that is too old is given', async () => {
 });
 
 test('nothing went wrong unseen', () => {
-  assert.doesNotMatch(gateway.errors(), /\[(?:error|crit|alert|emerg)\].*lua/);
+  assert.doesNotMatch(site.gateway.errors(), /\[(?:error|crit|alert|emerg)\].*lua/);
 });

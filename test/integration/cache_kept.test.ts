@@ -1,33 +1,24 @@
 /** What of the backends' answers is kept where nginx says nothing of it, or sees only a part of what the answer says. */
 import assert from 'node:assert/strict';
-import test, { after, before } from 'node:test';
+import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startGateway, type Gateway } from '../harness/gateway.ts';
-import { Origin } from '../harness/origin.ts';
+import { CachedSite } from '../harness/cached.ts';
 
 const PORT = 16860;
-const origin = new Origin(PORT + 15);
 const config = {
   mode: 'off',
-  tiers: [{ name: 'site', backends: [`127.0.0.1:${origin.port}`] }],
+  tiers: [{ name: 'site', backends: [`127.0.0.1:${PORT + 15}`] }],
   default_tier: 'site',
   cache: { enabled: true },
   paths: [{ path: '/timed/', cache: { ttl_s: 60 } }],
 };
 const FRESH = { 'Cache-Control': 'max-age=60' };
 
-let gateway: Gateway;
-before(async () => {
-  await origin.start();
-  gateway = await startGateway({ port: PORT, config, noScorer: true });
-});
-after(async () => {
-  await gateway.stop();
-  await origin.stop();
-});
+const site = new CachedSite(PORT, config, { noScorer: true });
+const { origin } = site;
 
 async function get(path: string, headers: Record<string, string> = {}): Promise<string | null> {
-  const answer = await gateway.get(path, '192.0.2.1', headers);
+  const answer = await site.gateway.get(path, '192.0.2.1', headers);
   await answer.arrayBuffer();
   return answer.headers.get('x-cache');
 }
@@ -66,7 +57,7 @@ test('what says in one of several lines what it varies with is given to nobody e
     body: String(headers['x-lang']),
   }));
   for (const lang of ['de', 'pt']) {
-    const answer = await gateway.get('/vary/lines', '192.0.2.1', { 'X-Lang': lang });
+    const answer = await site.gateway.get('/vary/lines', '192.0.2.1', { 'X-Lang': lang });
     assert.equal(await answer.text(), lang);
   }
 });
@@ -121,7 +112,7 @@ test('of what is not kept the backend is asked for what the client wants, and wh
   const ask = async (): Promise<string[]> => {
     const seen = [];
     for (const headers of conditions) {
-      const answer = await gateway.get('/partly', '192.0.2.1', { ...headers });
+      const answer = await site.gateway.get('/partly', '192.0.2.1', { ...headers });
       seen.push(`${answer.headers.get('x-cache')} ${answer.status} ${await answer.text()}`);
     }
     return seen;

@@ -5,15 +5,14 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { after, before } from 'node:test';
-import { startGateway, type Gateway } from '../harness/gateway.ts';
-import { Origin, type OriginAnswer } from '../harness/origin.ts';
+import test from 'node:test';
+import { CachedSite } from '../harness/cached.ts';
+import { type OriginAnswer } from '../harness/origin.ts';
 
 const PORT = 16940;
-const origin = new Origin(PORT + 15);
 const config = {
   mode: 'off',
-  tiers: [{ name: 'site', backends: [`127.0.0.1:${origin.port}`] }],
+  tiers: [{ name: 'site', backends: [`127.0.0.1:${PORT + 15}`] }],
   default_tier: 'site',
   cache: { enabled: true },
   paths: [
@@ -22,15 +21,8 @@ const config = {
   ],
 };
 
-let gateway: Gateway;
-before(async () => {
-  await origin.start();
-  gateway = await startGateway({ port: PORT, config, noScorer: true });
-});
-after(async () => {
-  await gateway.stop();
-  await origin.stop();
-});
+const site = new CachedSite(PORT, config, { noScorer: true });
+const { origin } = site;
 
 const inSeconds = (seconds: number): string => new Date(Date.now() + 1000 * seconds).toUTCString();
 const CONTROLS = [
@@ -85,7 +77,7 @@ const ASKERS: Record<string, string>[] = [{}, { Cookie: 'a=1' }, { Authorization
 
 /** How many answers nginx has kept. */
 const entries = (): number =>
-  readdirSync(join(gateway.run, 'cache'), { recursive: true, withFileTypes: true }).filter((file) =>
+  readdirSync(join(site.gateway.run, 'cache'), { recursive: true, withFileTypes: true }).filter((file) =>
     file.isFile(),
   ).length;
 

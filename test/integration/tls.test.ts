@@ -5,7 +5,6 @@ import { request } from 'node:https';
 import { connect as connectTcp } from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import test, { after, before } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Certificates } from '../harness/certificates.ts';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
 import { Origin } from '../harness/origin.ts';
@@ -32,12 +31,6 @@ after(async () => {
   await origin.stop();
   made.remove();
 });
-
-async function configure(changed: Record<string, unknown>): Promise<void> {
-  gateway.configure(changed);
-  gateway.reload();
-  await sleep(1000);
-}
 
 /** A TLS connection; rejects with what went wrong. */
 function handshake(options: ConnectionOptions): Promise<TLSSocket> {
@@ -124,7 +117,7 @@ test('HTTP/2 is spoken: many requests at once on one connection, each counted, e
 });
 
 test('plain HTTP is sent on to https by 308, which is logged and no hit', async () => {
-  await configure({ tls: { ...tls, redirect: true }, access: { deny: ['192.0.2.66'] } });
+  await gateway.reconfigure({ tls: { ...tls, redirect: true }, access: { deny: ['192.0.2.66'] } });
   const ip = '192.0.2.33';
   const there = { 'X-Forwarded-For': ip, Host: 'one.example:8080' };
   // fetch() does not let a Host be chosen.
@@ -149,7 +142,7 @@ test('plain HTTP is sent on to https by 308, which is logged and no hit', async 
 });
 
 test('where clients see another port, that is where they are sent', async () => {
-  await configure({ tls: { ...tls, redirect: true, public_port: 443 } });
+  await gateway.reconfigure({ tls: { ...tls, redirect: true, public_port: 443 } });
   assert.match(
     await plain('GET /a HTTP/1.1\r\nHost: one.example\r\nConnection: close\r\n\r\n'),
     /^Location: https:\/\/one\.example\/a\r$/m,
@@ -161,7 +154,7 @@ test('a reload takes a new certificate from the same file', async () => {
   copyFileSync(third.certificate, first.certificate);
   copyFileSync(third.key, first.key);
   assert.equal(await answersFor('one.example'), 'first');
-  await configure({});
+  await gateway.reconfigure({});
   assert.equal(await answersFor('one.example'), 'third');
 });
 
