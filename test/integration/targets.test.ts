@@ -45,8 +45,8 @@ const isSentAsIs = (target: string): boolean => {
 
 test('the gateway observes both likewise', async () => {
   const scorer = new FakeScorer();
-  await scorer.listen(16502);
-  const gateway = await startGateway({ port: 16500, noScorer: true });
+  await scorer.listen(16022);
+  const gateway = await startGateway({ port: 16020, noScorer: true });
   const targets = vectors.filter(({ target }) => isSentAsIs(target));
   assert.ok(targets.length > 20);
   try {
