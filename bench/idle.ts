@@ -17,7 +17,7 @@ const CLIENTS = 1000;
 const AT_ONCE = 64;
 /** Connections that a proxy may have, those to backends included, and so the files that it may open. */
 const ROOM = 12_000;
-const HEADERS = { 'User-Agent': 'Mozilla/5.0', Referer: 'https://www.example.com/' };
+const HEADERS = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64)', Referer: 'https://www.example.com/' };
 const request = (i: number): string => requestText(i % CLIENTS, HEADERS);
 
 /** Opens connections to a port, a request on each, and holds them. */

@@ -30,7 +30,10 @@ let addresses = FIRST_NEW;
 /** Requests of clients never seen, one after the other. */
 async function newcomers(peer: Peer): Promise<Float64Array> {
   const request = (): string =>
-    requestText(addresses++, { 'User-Agent': 'Mozilla/5.0', Referer: 'https://www.example.com/' });
+    requestText(addresses++, {
+      'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64)',
+      Referer: 'https://www.example.com/',
+    });
   return (await drive({ port: peer.port, request, count: NEW, rate: NEW_RATE })).sort();
 }
 

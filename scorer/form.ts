@@ -24,6 +24,8 @@ export const HASTY_S = 2;
 export const noPages = (): Pages => ({ page: '', at: -Infinity, pageBefore: '', atBefore: -Infinity });
 /** Of a client that has asked for pages, none of them of late. */
 export const longAgo = (): Pages => ({ ...noPages(), at: 0 });
+/** Whether a client has asked for a page, as far as is remembered. */
+export const hasAsked = ({ at }: Pages): boolean => at !== -Infinity;
 
 /**
  * Notes a request.
@@ -33,7 +35,7 @@ export const longAgo = (): Pages => ({ ...noPages(), at: 0 });
  */
 export function formOf(pages: Pages, method: string, page: string, time: number): Form | undefined {
   if (method !== 'GET') {
-    if (pages.at === -Infinity) return 'unasked';
+    if (!hasAsked(pages)) return 'unasked';
     const hasty =
       (page === pages.page && time - pages.at < HASTY_S) ||
       (page === pages.pageBefore && time - pages.atBefore < HASTY_S);

@@ -1,7 +1,8 @@
 /** What is observed of a request, by the vocabulary of config/observations.json. */
 import { bitOf, bitmapOf, formatBitmap, type Bitmap } from './bitmap.ts';
-import { FORMS, formOf, type Form, type Pages } from './form.ts';
-import { AGENTS, ENDINGS, blank, copyOf, pathOf, shapes, type AgentClass } from './shapes.ts';
+import { FORMS, formOf, hasAsked, type Form, type Pages } from './form.ts';
+import { isDirect, refererOf, unmasks } from './referer.ts';
+import { AGENTS, ENDINGS, blank, copyOf, originForm, pathOf, shapes, type AgentClass } from './shapes.ts';
 import { OBSERVATIONS, SIGNS, vocabulary, type Observation } from './vocabulary.ts';
 
 export { DISTINCT_MAX, bitmapOf, distinct, formatBitmap, parseBitmap, type Bitmap } from './bitmap.ts';
@@ -48,7 +49,7 @@ interface TargetShape {
 }
 interface Seen extends TargetShape {
   method: string;
-  /** Whether it has no referer. */
+  /** Whether it has no referer that names a page. */
   direct: boolean;
   form: Form | undefined;
   agent: AgentClass;
@@ -75,12 +76,20 @@ function targetShape(target: string): TargetShape {
 }
 
 /** What a request that is looked at alone looks like. */
-export const shapeOf = (request: Request): Seen => seenAs(request, targetShape(request.target), undefined);
+export const shapeOf = (request: Request): Seen =>
+  seenAs(request, targetShape(request.target), undefined, true);
 
-function seenAs({ method, referer, userAgent }: Request, target: TargetShape, form: Form | undefined): Seen {
-  const { path, bit, ending, dot, odd, code } = target;
-  const agent = looks.agent(userAgent);
-  return { method, path, bit, ending, dot, odd, code, direct: blank(referer), form, agent };
+/** @param asked whether its client has asked for a page before, as far as is known */
+function seenAs(request: Request, shape: TargetShape, form: Form | undefined, asked: boolean): Seen {
+  const { method, userAgent } = request;
+  const { path, bit, ending, dot, odd, code } = shape;
+  const target = originForm(request.target);
+  const referer = refererOf(request.referer, target);
+  const page = ending !== 'asset' && ending !== 'robots';
+  const looksLike = looks.agent(userAgent);
+  const agent =
+    looksLike === 'browser' && page && unmasks(referer, method, target, asked) ? 'forged' : looksLike;
+  return { method, path, bit, ending, dot, odd, code, direct: isDirect(referer, method), form, agent };
 }
 
 function holds(o: Observation, r: Seen, status: number): boolean {
@@ -188,7 +197,8 @@ function inTurn(request: Request, pages: Pages, time: number): Seen {
   const target = targetShape(request.target);
   const agent = blank(request.userAgent) ? '' : (request.userAgent as string);
   const page = target.ending === 'asset' ? '' : `${target.path} ${agent}`;
-  return seenAs(request, target, formOf(pages, request.method, page, time));
+  const asked = hasAsked(pages);
+  return seenAs(request, target, formOf(pages, request.method, page, time), asked);
 }
 
 /** What a request that is looked at alone adds when it arrives. */

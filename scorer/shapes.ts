@@ -27,7 +27,7 @@ const AGENT_BYTES = 255;
 const ROBOTS = '/robots.txt';
 
 /** A target without the scheme and host of the absolute form, as nginx's $request_uri is. */
-function originForm(target: string): string {
+export function originForm(target: string): string {
   if (target.charCodeAt(0) === 47 /* / */) return target;
   const scheme = target.indexOf('://');
   if (scheme <= 0) return target;
@@ -74,8 +74,9 @@ export function shapes({ endings, odd, agents }: Tables): Shapes {
   const classOf = (userAgent: string): AgentClass => {
     const text = asciiLower(userAgent.slice(0, AGENT_BYTES));
     if (agents.declared.some((word) => text.includes(word))) return 'declared';
-    if (!agents.browser.some((word) => text.startsWith(word))) return 'tool';
-    return forged.some((pattern) => pattern.test(text)) ? 'forged' : 'browser';
+    // Of one that is longer the end is missing, which the patterns look at.
+    if (userAgent.length <= AGENT_BYTES && forged.some((pattern) => pattern.test(text))) return 'forged';
+    return agents.browser.some((word) => text.startsWith(word)) ? 'browser' : 'tool';
   };
   return {
     ending: (path) => {

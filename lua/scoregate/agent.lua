@@ -8,6 +8,7 @@ local observations = require "scoregate.observations"
 local words = require "scoregate.words"
 
 local C = ffi.C
+local min = math.min
 local LOOK_AT = 255 -- bytes
 local MOST_KNOWN = 4096
 
@@ -21,7 +22,7 @@ local M = { EMPTY = EMPTY, BROWSER = 1, TOOL = 2, DECLARED = 3, FORGED = 4 }
 
 local known, count = {}, 0
 
--- A browser that says of itself what cannot be.
+-- It says of itself what cannot be.
 local function is_forged(text)
     for i = 1, #agents.forged do
         if ngx.re.find(text, agents.forged[i], "jo") then
@@ -31,18 +32,17 @@ local function is_forged(text)
     return false
 end
 
-local function class(text, size)
-    if size > LOOK_AT then
-        size = LOOK_AT
-    end
+local function class(text, whole)
+    local size = min(whole, LOOK_AT)
     C.ngx_strlow(lower, text, size)
     if is_declared(lower, size) then
         return M.DECLARED
     end
-    if not is_browser(lower, size) then
-        return M.TOOL
+    -- Of one that is longer the end is missing, which the patterns look at.
+    if whole <= LOOK_AT and is_forged(ffi.string(lower, size)) then
+        return M.FORGED
     end
-    return is_forged(ffi.string(lower, size)) and M.FORGED or M.BROWSER
+    return is_browser(lower, size) and M.BROWSER or M.TOOL
 end
 
 --- Looks at a user agent of `size` bytes at `text` (const unsigned char *); a size of 0 is none.

@@ -12,6 +12,7 @@ local lease = require "scoregate.lease"
 local opening = require "scoregate.opening"
 local pages = require "scoregate.pages"
 local pins = require "scoregate.pins"
+local refer = require "scoregate.referer"
 local route = require "scoregate.route"
 local sender = require "scoregate.sender"
 local target = require "scoregate.target"
@@ -23,12 +24,14 @@ local settings = observations.settings
 local now_ms, key_of = clock.now, key.of
 local arrival, ended, adds, bit_of = observations.arrival, observations.ended, observations.adds, observations.bit
 local look_at_target, look_at_agent, form_of = target.look, agent.look, pages.form
+local look_at_referer, is_direct, unmasks = refer.look, refer.is_direct, refer.unmasks
 local find, touch, count_hit, soil = clients.find, clients.touch, clients.count_hit, clients.soil
 local lease_state, nearly_spent, show_signs = lease.state, lease.nearly_spent, lease.show_signs
 local settle, send = route.settle, route.send
 local HOLDS, ENDED, NONE = lease.HOLDS, lease.ENDED, lease.NONE
 local LEASED, FRESH, STALE, DEFAULT = route.LEASED, route.FRESH, route.STALE, route.DEFAULT
 local PINNED = route.PINNED
+local PAGE, BROWSER, FORGED = refer.PAGE, agent.BROWSER, agent.FORGED
 local floor = math.floor
 local pinned = pins.tier -- nil where no network is pinned
 local NO_HEAD, BAD_GATEWAY, CLIENT_WENT_AWAY = 9, 502, 499 -- nginx calls an answer without a head HTTP/0.9
@@ -117,7 +120,8 @@ function M.access()
     local family, a, b = key_of(address(r))
     local method = get_method()
     local path, ending, hidden, odd = look_at_target(request_uri(r))
-    local no_referer = is_empty(referer(r))
+    local led_by, led_by_size = shown(referer(r))
+    local led = look_at_referer(led_by, led_by_size, request_uri(r))
     local agent_hash, agent_class = look_at_agent(shown(user_agent(r)))
     local pin = pinned and pinned(r)
 
@@ -129,8 +133,11 @@ function M.access()
     touch(i, c, now_s)
     count_hit(c, now_s)
     soil(i, c, now)
+    if led ~= PAGE and agent_class == BROWSER and unmasks(led, method, ending, c.page_at ~= 0) then
+        agent_class = FORGED
+    end
     local form = form_of(c, method, ending, path, agent_hash, now)
-    local marks = arrival(c, method, ending, hidden, odd, form, agent_class, no_referer, bit_of(path))
+    local marks = arrival(c, method, ending, hidden, odd, form, agent_class, is_direct(led, method), bit_of(path))
     if marks ~= 0 then
         show_signs(c, marks)
     end

@@ -14,7 +14,7 @@ local M = { settings = settings, names = {}, kinds = {} }
 
 local SOURCE = [[
 local bor, lshift = bit.bor, bit.lshift
-return function(c, method, ending, hidden, odd, form, agent, no_referer, path_bit, status)
+return function(c, method, ending, hidden, odd, form, agent, direct, path_bit, status)
     local marks = 0
 %s
     return marks
@@ -68,7 +68,7 @@ local function condition(o)
         tests[#tests + 1] = "agent == " .. AGENT[o.agent]
     end
     if o.empty then
-        tests[#tests + 1] = o.empty == "referer" and "no_referer" or "agent == 0"
+        tests[#tests + 1] = o.empty == "referer" and "direct" or "agent == 0"
     end
     if o.status then
         tests[#tests + 1] = of_status(o)
@@ -127,7 +127,7 @@ function M.bit(hash)
     return rshift(hash, 26)
 end
 
---- arrival(c, method, ending, hidden, odd, form, agent, no_referer, path_bit) adds what a request shows when it
+--- arrival(c, method, ending, hidden, odd, form, agent, direct, path_bit) adds what a request shows when it
 -- arrives to the record `c`, and returns the signs that it shows as bits.
 M.arrival = compile("arrival")
 

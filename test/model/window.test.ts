@@ -61,7 +61,7 @@ test('a request adds what config/observations.json says of it', () => {
   assert.equal(counts['pages_no_referer'], undefined);
   const signs = (added: observed.Added): string[] => observed.SIGNS.filter((name) => added.counts[name]);
   assert.ok(signs(observed.observe(post)).length > 0);
-  const read = observed.observe({ ...page, referer: 'http://host/', userAgent: 'Mozilla/5.0 (X11)' });
+  const read = observed.observe({ ...page, referer: 'http://host/from', userAgent: 'Mozilla/5.0 (X11)' });
   assert.deepEqual(signs(read), []);
   assert.deepEqual(observed.observeEnd(page, 404).counts, { errors_4xx: 1 });
 });

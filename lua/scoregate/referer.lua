@@ -1,0 +1,86 @@
+-- What a request's referer says by how it is written; scorer/referer.ts says the same of an access log.
+--
+-- A browser writes the page's URL as https://url.spec.whatwg.org/#url-serializing has it: with a path, its host in
+-- small letters, without the port that goes without saying. Straight code, as target.lua.
+
+local ffi = require "ffi"
+local target = require "scoregate.target"
+local words = require "scoregate.words"
+
+local C = ffi.C
+local tonumber = tonumber
+local ASSET, ROBOTS = target.ASSET, target.ROBOTS
+
+local SLASH, COLON = 47, 58
+local LONGEST_HOST = 255 -- with a port (RFC 1035)
+local HTTP, HTTPS = "http://", "https://"
+
+local lower = ffi.new("unsigned char[?]", LONGEST_HOST)
+local is_http, is_https = words.begins({ HTTP }), words.begins({ HTTPS })
+
+-- NONE: there is none, or what is there names no page. PAGE: it names one. ITSELF: the very target that is asked for;
+-- ROOT: the same of `/`. IMPOSSIBLE: no browser writes such a host.
+local NONE, PAGE, ITSELF, ROOT, IMPOSSIBLE = 0, 1, 2, 3, 4
+local M = { NONE = NONE, PAGE = PAGE, ITSELF = ITSELF, ROOT = ROOT, IMPOSSIBLE = IMPOSSIBLE }
+
+local function ends(text, size, word)
+    return size >= #word and C.memcmp(text + size - #word, word, #word) == 0
+end
+
+local function cannot_be(host, size, port)
+    if size > LONGEST_HOST or ends(host, size, port) then
+        return true
+    end
+    C.ngx_strlow(lower, host, size)
+    return C.memcmp(lower, host, size) ~= 0
+end
+
+--- What a referer of `size` bytes at `text` (const unsigned char *; a size of 0 is none) says, in front of a target in
+-- the form of nginx's $request_uri.
+function M.look(text, size, uri, uri_size)
+    local scheme, port = 0, ":80"
+    if is_http(text, size) then
+        scheme = #HTTP
+    elseif is_https(text, size) then
+        scheme, port = #HTTPS, ":443"
+    end
+    if scheme == 0 then
+        return size > 0 and C.memchr(text, COLON, size) ~= nil and PAGE or NONE
+    end
+    local host = text + scheme
+    local slash = C.memchr(host, SLASH, size - scheme)
+    if slash == nil then
+        return NONE
+    end
+    local host_size = tonumber(slash - host)
+    if cannot_be(host, host_size, port) then
+        return IMPOSSIBLE
+    end
+    if size - scheme - host_size ~= uri_size or C.memcmp(slash, uri, uri_size) ~= 0 then
+        return PAGE
+    end
+    return uri_size == 1 and ROOT or ITSELF
+end
+
+local function only_reads(method)
+    return method == "GET" or method == "HEAD"
+end
+
+--- Whether no page led to the request, as far as its referer says. A form is sent back to its own page.
+function M.is_direct(says, method)
+    if says == ITSELF or says == ROOT then
+        return only_reads(method)
+    end
+    return says ~= PAGE
+end
+
+--- Whether a browser that sends this is none: such a referer cannot be, or says that a page led to itself, by a client
+-- that has asked for none. Not of `/`, a link to which is on most pages, one in an open tab, too.
+function M.unmasks(says, method, ending, has_asked)
+    if ending == ASSET or ending == ROBOTS then
+        return false
+    end
+    return says == IMPOSSIBLE or (says == ITSELF and not has_asked and only_reads(method))
+end
+
+return M
