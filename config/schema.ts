@@ -63,7 +63,7 @@ const hysteresisSchema = Type.Object(
       'After a move back to a better tier there is no other for so long, seconds; 0: as many as hold_s allows.',
     ),
     clean_requests: whole(
-      100,
+      60,
       0,
       10000,
       'So many requests in the last minute let a client out of the worst tier in spite of repeat_s; 0: none do.',
