@@ -1,6 +1,5 @@
 -- Writes tiers into the heads of records (layout: record.ts) and makes the records live as long as the hold.
--- KEYS[1] prefix · ARGV 1 vocabulary · 2 lines
---   then per client: key, head found, head to write (each: tier u8, since u32 per line, returned u32), seconds
+-- KEYS[1] prefix · ARGV 1 vocabulary · 2 lines · 3 per client: key, standing found, standing to write, seconds (payload.ts)
 -- A record that is gone meanwhile (flushed, evicted) comes back with its tier alone. What stands where somebody else
 -- has written a tier since the judgement looked is said at hold() in store.ts.
 local lines = tonumber(ARGV[2])
@@ -32,22 +31,30 @@ local function stands(now, found, top)
   return better and not offended(top, found)
 end
 
-for i = 3, #ARGV, 4 do
-  local key, found, top = KEYS[1] .. ':c:' .. ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local seconds = tonumber(ARGV[i + 3])
+local prefix, payload, width = KEYS[1] .. ':c:' .. ARGV[1] .. ':', ARGV[3], 5 + 4 * lines
+local byte, sub = string.byte, string.sub
+local ours, no_window = string.char(lines), string.rep('\0', 6)
+local at = 1
+while at <= #payload do
+  local length = byte(payload, at)
+  local key = prefix .. sub(payload, at + 1, at + length)
+  at = at + 1 + length
+  local found, top = sub(payload, at, at + width - 1), sub(payload, at + width, at + 2 * width - 1)
+  local seconds = struct.unpack('<I4', payload, at + 2 * width)
+  at = at + 2 * width + 4
   local record = redis.call('GET', key)
-  local had = record and #record >= 8 and string.byte(record) or nil
-  local middle, rest, now = string.rep('\0', 6), '', nil
+  local had = record and #record >= 8 and byte(record) or nil
+  local middle, rest, now = no_window, '', nil
   if had and #record >= 12 + 4 * had then
-    middle, rest = string.sub(record, 3, 8), string.sub(record, 13 + 4 * had)
-    if had == lines and string.byte(record, 2) ~= 255 then
-      now = string.sub(record, 2, 2) .. string.sub(record, 9, 12 + 4 * had)
+    middle, rest = sub(record, 3, 8), sub(record, 13 + 4 * had)
+    if had == lines and byte(record, 2) ~= 255 then
+      now = sub(record, 2, 2) .. sub(record, 9, 12 + 4 * had)
     end
   end
   if now and (now == found or forgotten(now) and forgotten(found)) then now = nil end
   if not now or not stands(now, found, top) then
     if now then top, seconds = worse(now, top), math.max(seconds, redis.call('TTL', key)) end
-    record = string.char(lines) .. string.sub(top, 1, 1) .. middle .. string.sub(top, 2) .. rest
+    record = ours .. sub(top, 1, 1) .. middle .. sub(top, 2) .. rest
     redis.call('SET', key, record, 'EX', seconds)
   end
 end

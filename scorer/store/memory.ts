@@ -6,7 +6,7 @@ import { applyChanges, newState } from './changes.ts';
 import { Lru } from './lru.ts';
 import type { Holding } from '../tier.ts';
 import { add, standingOf } from './record.ts';
-import { forgotten, keptFor, withTier } from './standing.ts';
+import { LEAST_KEPT_S, forgotten, keptFor, withTier } from './standing.ts';
 import { GATEWAY_ALIVE_S, SENDER_KEPT_S, type Applied, type Batch, type Change } from './store.ts';
 import type { ChangeState, Held, Moment, WindowStore } from './store.ts';
 
@@ -21,8 +21,8 @@ export interface MemoryOptions {
 
 interface Kept {
   record: Buffer;
-  /** Unix second from which on it counts as gone. */
-  until: number;
+  /** Unix second at which it was put. */
+  at: number;
 }
 
 export class MemoryStore implements WindowStore {
@@ -132,12 +132,17 @@ export class MemoryStore implements WindowStore {
 
   #get(key: string, now: number): Buffer {
     const kept = this.#clients.get(key);
-    return kept === undefined || kept.until <= now ? EMPTY : kept.record;
+    return kept === undefined || this.#isGone(kept, now) ? EMPTY : kept.record;
+  }
+
+  /** Found out when somebody asks: nearly all are put again before that. */
+  #isGone({ record, at }: Kept, now: number): boolean {
+    if (now - at < LEAST_KEPT_S) return false;
+    return now - at >= keptFor(standingOf(record, this.#lines), this.#holding, at);
   }
 
   #put(key: string, record: Buffer, now: number): void {
-    const standing = standingOf(record, this.#lines);
-    this.#clients.set(key, { record, until: now + keptFor(standing, this.#holding, now) });
+    this.#clients.set(key, { record, at: now });
   }
 
   #answer(now: Moment, counted: boolean, records: Buffer[]): Applied {

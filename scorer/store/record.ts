@@ -82,13 +82,25 @@ export function standingOf(record: Buffer, lines: number): Standing {
   return { tier: record[1] as number, since, returned: record.readUInt32LE(HEAD + 4 * lines) };
 }
 
-/** A standing as it stands in a record's head. */
-export function top({ tier, since, returned }: Standing): Buffer {
-  const bytes = Buffer.alloc(1 + standingBytes(since.length));
-  bytes[0] = tier < 0 ? NO_TIER : tier;
-  since.forEach((second, i) => bytes.writeUInt32LE(second, 1 + 4 * i));
-  bytes.writeUInt32LE(returned, bytes.length - 4);
-  return bytes;
+const tierByte = (tier: number): number => (tier < 0 ? NO_TIER : tier);
+
+/** Writes `since` of each line and `returned`. @returns where what follows begins */
+function putTimes(into: Buffer, at: number, { since, returned }: Standing): number {
+  for (let i = 0; i < since.length; i++) into.writeUInt32LE(since[i] as number, at + 4 * i);
+  return into.writeUInt32LE(returned, at + 4 * since.length);
+}
+
+/** Writes a standing as hold.lua reads it: the tier's byte and the times. @returns where what follows begins */
+export function putStanding(into: Buffer, at: number, standing: Standing): number {
+  into[at] = tierByte(standing.tier);
+  return putTimes(into, at + 1, standing);
+}
+
+/** Writes a standing into a record that has room for so many lines. */
+export function putHead(record: Buffer, standing: Standing): void {
+  record[0] = standing.since.length;
+  record[1] = tierByte(standing.tier);
+  putTimes(record, HEAD, standing);
 }
 
 /**
@@ -128,15 +140,13 @@ function decodeBucket(record: Buffer, start: number, id: number): Bucket {
 export function encode(client: ClientRecord): Buffer {
   const { last, since, track } = client;
   const { hits, buckets } = track;
-  const [standing, window] = [top(client), HEAD + standingBytes(since.length)];
+  const window = HEAD + standingBytes(since.length);
   const size = window + HIT_BYTES * hits.length + BUCKET_BYTES * buckets.length;
   const record = Buffer.alloc(size);
-  record[0] = since.length;
-  record[1] = standing[0] as number;
+  putHead(record, client);
   record.writeUInt32LE(last, 2);
   record[6] = hits.length;
   record[7] = buckets.length;
-  standing.copy(record, HEAD, 1);
   let at = window;
   for (const [second, n] of hits) {
     record[at] = second % 256;

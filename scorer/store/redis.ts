@@ -1,8 +1,8 @@
 /** Windows in Redis, shared by every scorer and gateway. Every call fails soon rather than waits: see fallback.ts. */
 import { Redis } from 'ioredis';
 import { LearnedClock } from './clock.ts';
-import { pack, packKeys } from './payload.ts';
-import { KINDS, VOCABULARY, standingOf, top } from './record.ts';
+import { pack, packHeld, packKeys } from './payload.ts';
+import { KINDS, VOCABULARY, standingOf } from './record.ts';
 import { run, script, type Script } from './script.ts';
 import { forgotten, keptFor } from './standing.ts';
 import { CHANGES_KEPT, type Applied, type Batch, type Change, type ChangeState } from './store.ts';
@@ -135,18 +135,13 @@ export class RedisStore implements WindowStore {
   }
 
   async hold(held: readonly Held[]): Promise<void> {
-    const nowS = this.#nowS();
+    const [nowS, lines] = [this.#nowS(), this.#holding.holds.length];
     const parts = this.#parts(held, (one) => one.key);
     await Promise.all(
       parts.map((part, shard) => {
         if (part.length === 0) return null;
-        const args = part.flatMap((one) => [
-          one.key,
-          top(one.found),
-          top(one),
-          keptFor(one, this.#holding, nowS),
-        ]);
-        return this.#run(HOLD, shard, [VOCABULARY, this.#holding.holds.length, ...args]);
+        const payload = packHeld(part, lines, (one) => keptFor(one, this.#holding, nowS));
+        return this.#run(HOLD, shard, [VOCABULARY, lines, payload]);
       }),
     );
   }

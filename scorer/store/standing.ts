@@ -1,7 +1,7 @@
 /** What becomes of the standing in a client's record: hold.lua and count.lua do the same in Redis. */
 import { BUCKET_S, WINDOW_S } from '../window.ts';
 import type { Holding } from '../tier.ts';
-import { HEAD, emptyRecord, encode, isReadable, standingBytes, standingOf, top } from './record.ts';
+import { HEAD, emptyRecord, encode, isReadable, putHead, standingBytes, standingOf } from './record.ts';
 import type { Held, Standing } from './store.ts';
 
 /**
@@ -20,8 +20,7 @@ const isForgotten = ({ tier, since }: Standing): boolean => tier === 0 && since.
 /** The record with the standing that hold() of store.ts gives it; a record of the tier alone if there was none. */
 export function withTier(record: Buffer, { tier, since, returned, found }: Held): Buffer {
   const now = standingOf(record, since.length);
-  const same = top(now).equals(top(found));
-  const untouched = same || (isForgotten(now) && isForgotten(found));
+  const untouched = same(now, found) || (isForgotten(now) && isForgotten(found));
   if (untouched || now.tier < 0) return withHead(record, { tier, since, returned });
   const offended = since.some((second, i) => second > (found.since[i] ?? 0));
   if (isForgotten(now) || (now.tier < found.tier && !offended)) return record;
@@ -30,16 +29,27 @@ export function withTier(record: Buffer, { tier, since, returned, found }: Held)
   return withHead(record, { tier: Math.max(tier, now.tier), since: worse, returned: later });
 }
 
+const same = (a: Standing, b: Standing): boolean =>
+  a.tier === b.tier &&
+  a.returned === b.returned &&
+  a.since.length === b.since.length &&
+  a.since.every((second, i) => second === b.since[i]);
+
 /** The record with another head; what it holds of the window stays. */
 function withHead(record: Buffer, standing: Standing): Buffer {
   const { since } = standing;
   if (!isReadable(record)) return encode({ ...emptyRecord(since.length), ...standing, since: [...since] });
-  const [head, rest] = [top(standing), record.subarray(HEAD + standingBytes(record[0] as number))];
-  const made = Buffer.concat([record.subarray(0, HEAD), head.subarray(1), rest]);
-  made[0] = since.length;
-  made[1] = head[0] as number;
+  const room = HEAD + standingBytes(since.length);
+  const rest = record.subarray(HEAD + standingBytes(record[0] as number));
+  const made = Buffer.allocUnsafe(room + rest.length);
+  record.copy(made, 0, 0, HEAD);
+  rest.copy(made, room);
+  putHead(made, standing);
   return made;
 }
+
+/** However little stands in it. */
+export const LEAST_KEPT_S = WINDOW_S + 2 * BUCKET_S;
 
 /**
  * Seconds from `now` for which a record must be kept: its window, and its whole hold, for as long as a gateway may
@@ -50,7 +60,7 @@ export function keptFor(
   { holds, repeat }: Holding,
   now: number,
 ): number {
-  let seconds = WINDOW_S + 2 * BUCKET_S;
+  let seconds = LEAST_KEPT_S;
   for (let i = 0; i < holds.length; i++) {
     // Who is seen again when the hold is over returns then, and not a second time soon after.
     const whole = (holds[i] as number) + (i < tier ? repeat : 0);
