@@ -48,6 +48,8 @@ export const Report = Type.Object(
     sender: Type.String({ maxLength: 64, pattern: '^[A-Za-z0-9._:-]+/[A-Za-z0-9._:-]+/[A-Za-z0-9._:-]+$' }),
     seq: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     held: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    /** Verdicts without what the sender knows or needs not know: the client, and its requests. */
+    brief: Type.Optional(Type.Boolean()),
     clients: Type.Array(Client, { maxItems: 512 }),
   },
   closed,
@@ -64,6 +66,7 @@ export interface Report {
   sender: string;
   seq: number;
   held: number;
+  brief?: boolean;
   clients: ReportClient[];
 }
 
@@ -76,10 +79,11 @@ const Lease = Type.Object({
   ttl_ms: Type.Integer(),
 });
 const Verdict = Type.Object({
-  ip: Type.String(),
+  /** This and requests_60s are absent in a brief answer. */
+  ip: Type.Optional(Type.String()),
   score: Type.Number(),
   tier: Type.String(),
-  requests_60s: Type.Integer(),
+  requests_60s: Type.Optional(Type.Integer()),
   /** Absent where the client was `leased` and that is still true: the lease that it has holds on. */
   lease: Type.Optional(Lease),
   origin: Type.Optional(Type.String()),

@@ -91,7 +91,7 @@ export class Service {
     const { model } = this;
     const verdicts = await this.#judge(model, subjects, applied, true);
     return {
-      verdicts: verdicts.map((verdict) => this.#wire(verdict)),
+      verdicts: verdicts.map((verdict) => this.#wire(verdict, report.brief === true)),
       generation: state.generation,
       changes: changesAfter(state, report.held),
       gateways: this.gateways,
@@ -222,8 +222,9 @@ export class Service {
     }
   }
 
-  #wire({ key, score, tier, requests_60s, lease, origin }: Verdict): WireVerdict {
-    const verdict: WireVerdict = { ip: key, score, tier: this.#o.tiers[tier] as string, requests_60s };
+  #wire({ key, score, tier: index, requests_60s, lease, origin }: Verdict, brief: boolean): WireVerdict {
+    const tier = this.#o.tiers[index] as string;
+    const verdict: WireVerdict = brief ? { score, tier } : { ip: key, score, tier, requests_60s };
     if (lease) verdict.lease = lease;
     if (origin !== undefined) verdict.origin = origin;
     return verdict;

@@ -178,7 +178,7 @@ end
 --- The batch as JSON text; `sender` and `seq` say whose and which it is.
 function M.encode(batch, sender, seq, now)
     body:reset()
-    body:putf('{"sender":"%s","seq":%d,"held":%.0f,"clients":[', sender, seq, clients.shared.generation)
+    body:putf('{"sender":"%s","seq":%d,"held":%.0f,"brief":true,"clients":[', sender, seq, clients.shared.generation)
     for k = 0, batch.n - 1 do
         if k > 0 then
             body:put(",")

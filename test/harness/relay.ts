@@ -1,4 +1,4 @@
-/** Stands between a gateway and its scorer and remembers every report with its answer. */
+/** Stands between a gateway and its scorer and remembers every report with its answer, a whole one. */
 import { createServer, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Report } from '../../scorer/schemas.ts';
@@ -37,7 +37,9 @@ export class Relay {
       request.on('end', () => {
         // One after the other, so that the order here is the order in which they were counted.
         this.#last = this.#last.then(async () => {
-          const body = Buffer.concat(chunks).toString();
+          const report = JSON.parse(Buffer.concat(chunks).toString()) as Report;
+          delete report.brief;
+          const body = JSON.stringify(report);
           const [status, text] = await this.#pass(scorerPort, body);
           response.writeHead(status, { 'Content-Length': Buffer.byteLength(text) }).end(text);
         });

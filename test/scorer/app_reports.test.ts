@@ -36,6 +36,14 @@ test('a report counts, and is answered in its order with keys, scores, tiers and
   assert.deepEqual(json.changes, []);
 });
 
+test('a brief report is answered without what a gateway does not read', async () => {
+  const client = { ip: '192.0.2.4', hits: [[0, 60]] };
+  const whole = (await report([client])).json.verdicts[0];
+  const { json } = await report([{ ...client, hits: [] }], { brief: true });
+  assert.deepEqual(json.verdicts, [{ score: whole?.score, tier: 'fast', lease: whole?.lease }]);
+  assert.equal((await report([client], { brief: 1 })).json.error.field, 'brief');
+});
+
 test('an empty report is a heartbeat', async () => {
   const { status, json } = await report([]);
   assert.equal(status, 200);
