@@ -29,19 +29,15 @@ end
 local older, sent = tonumber(ARGV[5]), tonumber(ARGV[6])
 if sent > 0 and now - sent >= 2 and now - sent <= SENDER_S then older = older + now - sent end
 
--- From the kinds: how to read a bucket, its width, which of the values read belong to which observation, and how long
--- one is in the payload.
+-- From the kinds: a bucket's width, where in it each observation stands, and how long one is in the payload.
 local COUNT, BITMAP = 4, 8
-local fmt, width, slot, size = '<B', 1, {}, {}
-do
-  local at, kinds = 2, ARGV[7]
-  for i = 1, #kinds do
-    slot[i] = at
-    if sub(kinds, i, i) == 'c' then fmt, width, at, size[i] = fmt .. 'I2', width + 2, at + 1, COUNT
-    else fmt, width, at, size[i] = fmt .. 'I4I4', width + 8, at + 2, BITMAP end
-  end
+local width, place, size = 1, {}, {}
+for i = 1, #ARGV[7] do
+  place[i] = width + 1
+  if sub(ARGV[7], i, i) == 'c' then width, size[i] = width + 2, COUNT
+  else width, size[i] = width + 8, BITMAP end
 end
-local empty_bucket = string.rep('\0', width)
+local empty_values = string.rep('\0', width - 1)
 
 local holds, repeated = {}, nil
 for seconds in string.gmatch(ARGV[10], '%d+') do
@@ -52,6 +48,10 @@ local nobody = char(lines, 255) .. string.rep('\0', 10 + 4 * lines)
 
 local first_bucket = math.ceil((now - WINDOW + 1) / bucket_s)
 
+local function two(n)
+  return char(n % 256, floor(n / 256))
+end
+
 -- Both tables are strings of entries, oldest first, that begin with a second (bucket) modulo 256. Nearly always the
 -- last entry is the one to add to, so the search is from the end.
 local function add_hits(hits, last, second, n)
@@ -60,12 +60,25 @@ local function add_hits(hits, last, second, n)
     local s = last - (last - byte(hits, p - 2)) % 256
     if s < second then break end
     if s == second then
-      n = n + byte(hits, p - 1) + 256 * byte(hits, p)
-      return sub(hits, 1, p - 3) .. write('<BI2', second % 256, min(n, MAX16)) .. sub(hits, p + 1)
+      n, p = n + byte(hits, p - 1) + 256 * byte(hits, p), p - 3
+      return sub(hits, 1, p) .. char(second % 256) .. two(min(n, MAX16)) .. sub(hits, p + 4)
     end
     p = p - 3
   end
-  return sub(hits, 1, p) .. write('<BI2', second % 256, min(n, MAX16)) .. sub(hits, p + 1)
+  return sub(hits, 1, p) .. char(second % 256) .. two(min(n, MAX16)) .. sub(hits, p + 1)
+end
+
+-- A bucket with the observation that stands at `at` in the payload added to its own, at `to`.
+local function add_one(bucket, to, is_count, at)
+  if is_count then
+    local n = min(byte(bucket, to) + 256 * byte(bucket, to + 1) + read('<I4', payload, at), MAX16)
+    return sub(bucket, 1, to - 1) .. two(n) .. sub(bucket, to + 2)
+  end
+  local hi, lo = read('<I4I4', payload, at)
+  local had_hi, had_lo = read('<I4I4', bucket, to)
+  hi, lo = bit.bor(had_hi, hi) % 2 ^ 32, bit.bor(had_lo, lo) % 2 ^ 32
+  if hi == had_hi and lo == had_lo then return bucket end
+  return sub(bucket, 1, to - 1) .. write('<I4I4', hi, lo) .. sub(bucket, to + 8)
 end
 
 local function add_observed(buckets, last, id, seen, at)
@@ -77,29 +90,22 @@ local function add_observed(buckets, last, id, seen, at)
     if b <= id then break end
     p = p - width
   end
-  local v = { read(fmt, found and sub(buckets, p - width + 1, p) or empty_bucket) }
-  v[1] = id % 256
+  local start = found and p - width or p
+  local bucket = found and sub(buckets, start + 1, p) or char(id % 256) .. empty_values
   for _ = 1, seen do
     local i = byte(payload, at)
-    local s = slot[i]
-    if size[i] == COUNT then
-      v[s] = min(v[s] + read('<I4', payload, at + 1), MAX16)
-    else
-      local hi, lo = read('<I4I4', payload, at + 1)
-      v[s], v[s + 1] = bit.bor(v[s], hi) % 2 ^ 32, bit.bor(v[s + 1], lo) % 2 ^ 32
-    end
+    bucket = add_one(bucket, place[i], size[i] == COUNT, at + 1)
     at = at + 1 + size[i]
   end
-  v[#v] = nil -- where the reading ended
-  return sub(buckets, 1, found and p - width or p) .. write(fmt, unpack(v)) .. sub(buckets, p + 1)
+  return sub(buckets, 1, start) .. bucket .. sub(buckets, p + 1)
 end
 
 -- The payload, client by client: key, hits, observations.
 local keys, from, position = {}, {}, 1
-local length = #payload
+local length, before_key = #payload, prefix .. ':c:' .. ARGV[8] .. ':'
 while position <= length do
   local n = byte(payload, position)
-  keys[#keys + 1] = prefix .. ':c:' .. ARGV[8] .. ':' .. sub(payload, position + 1, position + n)
+  keys[#keys + 1] = before_key .. sub(payload, position + 1, position + n)
   from[#from + 1] = position + 1 + n
   position = position + 1 + n
   local hits = byte(payload, position)
@@ -181,11 +187,11 @@ for i = 1, #keys do
     local changed, kept
     record, changed, kept = add(record, from[i])
     if changed then
-      redis.call('SET', key, record, 'EX', kept)
+      redis.call('SETEX', key, kept, record)
       latest[key] = record -- a client may come twice in a batch
     end
   end
-  reply[i] = record and write('<I2', #record) .. record or '\0\0'
+  reply[2 * i - 1], reply[2 * i] = two(record and #record or 0), record or ''
 end
 
 local gateways = prefix .. ':gateways'

@@ -55,7 +55,7 @@ while at <= #payload do
   if not now or not stands(now, found, top) then
     if now then top, seconds = worse(now, top), math.max(seconds, redis.call('TTL', key)) end
     record = ours .. sub(top, 1, 1) .. middle .. sub(top, 2) .. rest
-    redis.call('SET', key, record, 'EX', seconds)
+    redis.call('SETEX', key, seconds, record)
   end
 end
 return 0
