@@ -149,16 +149,21 @@ const scratch = new Float64Array(WIDTH);
 
 /** Those whose lease holds on: nothing has changed, and the hits that are left of it still do not reach the line. */
 async function keeping(model: Judging, cases: readonly Case[], lines: Lines): Promise<Set<Case>> {
+  const { thresholds } = lines;
   const same = cases.filter((one) => unchanged(one, lines));
+  // Beyond the worst tier there is no line.
+  const asked = same.filter(({ after }) => after.tier < thresholds.length);
   const width = model.features.length;
-  const rows = new Float64Array(same.length * width);
-  same.forEach(({ subject, sums }, i) => {
+  const rows = new Float64Array(asked.length * width);
+  asked.forEach(({ subject, sums }, i) => {
     featuresOf(plusHits(sums, subject.leased, scratch), model.features, rows, i * width);
   });
-  const scores = same.length === 0 ? rows : await model.score(rows, same.length);
-  return new Set(
-    same.filter(({ after }, i) => (scores[i] as number) < (lines.thresholds[after.tier] ?? Infinity)),
-  );
+  const scores = asked.length === 0 ? rows : await model.score(rows, asked.length);
+  const kept = new Set(same);
+  asked.forEach((one, i) => {
+    if (!((scores[i] as number) < (thresholds[one.after.tier] as number))) kept.delete(one);
+  });
+  return kept;
 }
 
 /** A lease for everybody who needs one. */
