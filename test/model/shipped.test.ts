@@ -11,7 +11,7 @@ import { addHits, addObserved, emptyTrack, windowAt } from '../../scorer/window.
 
 const BROWSER =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36';
-const SITE = 'https://site.example/';
+const SITE = 'https://site.example/from';
 const model = await loadModel(join(root, 'model'));
 after(() => model.close());
 const [, slow] = model.thresholds as [number, number];
@@ -61,6 +61,13 @@ test('a browser that contradicts itself is in slow at once', async () => {
     `Mozilla/5.0 (Windows NT 6.1; rv:40.0) Gecko/20100101 Firefox/${version}`;
   assert.ok((await scoreOf([{ userAgent: of('40.1') }])) >= slow);
   assert.ok((await scoreOf([{ userAgent: of('40.0') }])) < slow);
+});
+
+test('a browser that was led to a page by itself is in slow at once, unless it has asked for one before', async () => {
+  const again = { target: '/a', referer: 'https://site.example/a' };
+  assert.ok((await scoreOf([again])) >= slow);
+  assert.ok((await scoreOf([{ target: '/a' }, again], 5)) < slow);
+  assert.ok((await scoreOf([{ target: '/', referer: 'https://site.example/' }])) < slow);
 });
 
 test('somebody who reads, signs in and goes on reading is never in slow', async () => {
