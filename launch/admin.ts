@@ -58,11 +58,21 @@ export function adminOf(run?: string): string {
   );
 }
 
-async function ask(admin: string, path: string, method = 'GET'): Promise<{ status: number; body: unknown }> {
+/** A kept connection that the gateway closed just then, as its workers do when they go after a reload (RFC 9110, 9.2.2). */
+const wasClosed = ({ cause }: Error): boolean =>
+  ['UND_ERR_SOCKET', 'ECONNRESET'].includes((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
+
+async function ask(
+  admin: string,
+  path: string,
+  method = 'GET',
+  again = method === 'GET',
+): Promise<{ status: number; body: unknown }> {
   try {
     const answer = await fetch(`http://${admin}${path}`, { method, signal: AbortSignal.timeout(10_000) });
     return { status: answer.status, body: await answer.json() };
   } catch (error) {
+    if (again && wasClosed(error as Error)) return ask(admin, path, method, false);
     const { message, cause } = error as Error; // fetch() itself says no more than "fetch failed"
     const why = cause instanceof Error && cause.message !== '' ? cause.message : message;
     throw new AdminError(`no gateway answers at ${admin} (${why}); start it with npm start`);
