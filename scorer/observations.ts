@@ -89,7 +89,7 @@ function seenAs(request: Request, shape: TargetShape, form: Form | undefined, as
   const looksLike = looks.agent(userAgent);
   const agent =
     looksLike === 'browser' && page && unmasks(referer, method, target, asked) ? 'forged' : looksLike;
-  return { method, path, bit, ending, dot, odd, code, direct: isDirect(referer, method), form, agent };
+  return { method, path, bit, ending, dot, odd, code, direct: isDirect(referer), form, agent };
 }
 
 function holds(o: Observation, r: Seen, status: number): boolean {

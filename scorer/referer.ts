@@ -31,15 +31,13 @@ export function refererOf(referer: string | undefined, target: string): Referer 
   return referer.length - slash === target.length && referer.endsWith(target) ? 'itself' : 'page';
 }
 
-const onlyReads = (method: string): boolean => method === 'GET' || method === 'HEAD';
-
-/** Whether no page led to the request, as far as its referer says. A form is sent back to its own page. */
-export const isDirect = (referer: Referer, method: string): boolean =>
-  referer === 'itself' ? onlyReads(method) : referer !== 'page';
+/** Whether no page led to the request, as far as its referer says. */
+export const isDirect = (referer: Referer): boolean => referer === 'none' || referer === 'impossible';
 
 /**
  * Whether a browser that sends this is none: such a referer cannot be, or says that a page led to itself, by a client that
  * has asked for none. Not of `/`, a link to which is on most pages, one in an open tab, too.
  */
 export const unmasks = (referer: Referer, method: string, target: string, asked: boolean): boolean =>
-  referer === 'impossible' || (referer === 'itself' && !asked && onlyReads(method) && target !== '/');
+  referer === 'impossible' ||
+  (referer === 'itself' && !asked && (method === 'GET' || method === 'HEAD') && target !== '/');

@@ -137,7 +137,7 @@ function M.access()
         agent_class = FORGED
     end
     local form = form_of(c, method, ending, path, agent_hash, now)
-    local marks = arrival(c, method, ending, hidden, odd, form, agent_class, is_direct(led, method), bit_of(path))
+    local marks = arrival(c, method, ending, hidden, odd, form, agent_class, is_direct(led), bit_of(path))
     if marks ~= 0 then
         show_signs(c, marks)
     end

@@ -62,16 +62,9 @@ function M.look(text, size, uri, uri_size)
     return uri_size == 1 and ROOT or ITSELF
 end
 
-local function only_reads(method)
-    return method == "GET" or method == "HEAD"
-end
-
---- Whether no page led to the request, as far as its referer says. A form is sent back to its own page.
-function M.is_direct(says, method)
-    if says == ITSELF or says == ROOT then
-        return only_reads(method)
-    end
-    return says ~= PAGE
+--- Whether no page led to the request, as far as its referer says.
+function M.is_direct(says)
+    return says == NONE or says == IMPOSSIBLE
 end
 
 --- Whether a browser that sends this is none: such a referer cannot be, or says that a page led to itself, by a client
@@ -80,7 +73,7 @@ function M.unmasks(says, method, ending, has_asked)
     if ending == ASSET or ending == ROBOTS then
         return false
     end
-    return says == IMPOSSIBLE or (says == ITSELF and not has_asked and only_reads(method))
+    return says == IMPOSSIBLE or (says == ITSELF and not has_asked and (method == "GET" or method == "HEAD"))
 end
 
 return M
