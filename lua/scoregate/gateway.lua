@@ -59,14 +59,9 @@ end
 
 local live = settings.pools and require "scoregate.pool.live" -- nil where nginx balances every tier itself
 
--- A header is empty when it is missing or "" or "-", as an access log would show it.
-local function is_empty(text, size)
-    return size == 0 or (size == 1 and text[0] == 45)
-end
-
--- A header as an access log would show it: "-" is none.
+-- A header as an access log would show it: "-" is none, as a missing or an empty one is.
 local function shown(text, size)
-    return text, is_empty(text, size) and 0 or size
+    return text, size == 1 and text[0] == 45 and 0 or size
 end
 
 -- Whether a request whose lease does not hold should wait for a verdict.
@@ -119,9 +114,10 @@ function M.access()
     local now_s = floor(now / 1000)
     local family, a, b = key_of(address(r))
     local method = get_method()
-    local path, ending, hidden, odd = look_at_target(request_uri(r))
+    local uri, uri_size = request_uri(r)
+    local path, ending, hidden, odd = look_at_target(uri, uri_size)
     local led_by, led_by_size = shown(referer(r))
-    local led = look_at_referer(led_by, led_by_size, request_uri(r))
+    local led = look_at_referer(led_by, led_by_size, uri, uri_size)
     local agent_hash, agent_class = look_at_agent(shown(user_agent(r)))
     local pin = pinned and pinned(r)
 

@@ -21,7 +21,7 @@ local is_http, is_https = words.begins({ HTTP }), words.begins({ HTTPS })
 -- NONE: there is none, or what is there names no page. PAGE: it names one. ITSELF: the very target that is asked for;
 -- ROOT: the same of `/`. IMPOSSIBLE: no browser writes such a host.
 local NONE, PAGE, ITSELF, ROOT, IMPOSSIBLE = 0, 1, 2, 3, 4
-local M = { NONE = NONE, PAGE = PAGE, ITSELF = ITSELF, ROOT = ROOT, IMPOSSIBLE = IMPOSSIBLE }
+local M = { PAGE = PAGE }
 
 local function ends(text, size, word)
     return size >= #word and C.memcmp(text + size - #word, word, #word) == 0

@@ -1,9 +1,3 @@
-/**
- * A map of bounded size: the entry that was set longest ago goes first.
- *
- * The order is a list through the entries, not the map's own: to be moved last in that, an entry would have to be
- * deleted and set again, and then to find the first one V8 walks past all that were deleted.
- */
 interface Entry<V> {
   readonly key: string;
   value: V;
@@ -11,6 +5,12 @@ interface Entry<V> {
   newer: Entry<V> | undefined;
 }
 
+/**
+ * A map of bounded size: the entry that was set longest ago goes first.
+ *
+ * The order is a list through the entries, not the map's own: to be moved last in that, an entry would have to be
+ * deleted and set again, and then to find the first one V8 walks past all that were deleted.
+ */
 export class Lru<V> {
   readonly #map = new Map<string, Entry<V>>();
   readonly #most: number;
