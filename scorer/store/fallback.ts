@@ -268,7 +268,7 @@ export class FallbackStore implements WindowStore {
   }
 
   async #tellHeld(): Promise<void> {
-    const some = [...this.#held.values()].slice(0, HOLD_AT_ONCE);
+    const some = this.#held.oldest(HOLD_AT_ONCE);
     await this.#redis.hold(some);
     for (const one of some) if (this.#held.get(one.key) === one) this.#held.delete(one.key);
   }

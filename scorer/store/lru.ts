@@ -61,6 +61,14 @@ export class Lru<V> {
     for (let entry = this.#oldest; entry !== undefined; entry = entry.newer) yield entry.value;
   }
 
+  /** The first of them. */
+  oldest(most: number): V[] {
+    const found: V[] = [];
+    for (let entry = this.#oldest; entry !== undefined && found.length < most; entry = entry.newer)
+      found.push(entry.value);
+    return found;
+  }
+
   #append(entry: Entry<V>): void {
     entry.older = this.#newest;
     entry.newer = undefined;

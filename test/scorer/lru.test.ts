@@ -12,6 +12,13 @@ function filled(most: number, keys: string): Lru<string> {
 test('a full one lets go what was set longest ago, and counts it', () => {
   const lru = filled(3, 'abcad');
   assert.deepEqual([...lru.values()], ['C', 'A', 'D']);
+  assert.deepEqual(
+    [lru.oldest(2), lru.oldest(9)],
+    [
+      ['C', 'A'],
+      ['C', 'A', 'D'],
+    ],
+  );
   assert.deepEqual([lru.size, lru.pushedOut, lru.get('b')], [3, 1, undefined]);
 });
 
