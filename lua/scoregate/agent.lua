@@ -1,16 +1,17 @@
 -- A request's user agent: its hash, and of what class it is.
 --
--- Sites see the same few agents again and again, so an agent is looked through once and then known by its
--- hash. Looking through it is straight code, too (see target.lua): it may become part of the trace.
+-- Sites see the same few agents again and again, so an agent is looked through once and then known. It is looked for by
+-- its hash and known by its text: one that is made to have the hash of a browser's takes its place, not its class.
 
 local ffi = require "ffi"
+local bit = require "bit"
 local observations = require "scoregate.observations"
 local words = require "scoregate.words"
 
 local C = ffi.C
-local min = math.min
+local band, min = bit.band, math.min
 local LOOK_AT = 255 -- bytes
-local MOST_KNOWN = 4096
+local PLACES = 4096 -- a power of two
 
 local lower = ffi.new("unsigned char[?]", LOOK_AT)
 local agents = observations.settings.vocabulary.agents
@@ -20,7 +21,8 @@ local is_browser = words.begins(agents.browser)
 local EMPTY = 0
 local M = { EMPTY = EMPTY, BROWSER = 1, TOOL = 2, DECLARED = 3, FORGED = 4 }
 
-local known, count = {}, 0
+-- Each agent has one place, in which it follows another: 1 MB for each worker, however many agents there are.
+local known = ffi.new(("struct { uint32_t size; uint8_t class; unsigned char text[%d]; }[%d]"):format(LOOK_AT, PLACES))
 
 -- It says of itself what cannot be.
 local function is_forged(text)
@@ -52,15 +54,13 @@ function M.look(text, size)
         return 0, EMPTY
     end
     local hash = C.ngx_murmur_hash2(text, size)
-    local found = known[hash]
-    if not found then
-        if count >= MOST_KNOWN then
-            known, count = {}, 0
-        end
-        found = class(text, size)
-        known[hash], count = found, count + 1
+    local its = known[band(hash, PLACES - 1)]
+    local looked_at = min(size, LOOK_AT)
+    if its.size ~= size or C.memcmp(its.text, text, looked_at) ~= 0 then
+        its.class, its.size = class(text, size), size
+        ffi.copy(its.text, text, looked_at)
     end
-    return hash, found
+    return hash, its.class
 end
 
 return M

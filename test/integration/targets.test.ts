@@ -43,6 +43,31 @@ const isSentAsIs = (target: string): boolean => {
   return url.host === 'site.example' && url.pathname + url.search === target;
 };
 
+/** Both have the same MurmurHash2, by which the gateway looks for what it knows of an agent. */
+const TWINS = [
+  ['sqlmap/1.8 aagc 0RxV', 'tool'],
+  ['Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', 'browser'],
+] as const;
+
+test('an agent made to have the hash of a browser changes nothing for that browser', async () => {
+  const scorer = new FakeScorer();
+  await scorer.listen(16022);
+  const gateway = await startGateway({ port: 16020, noScorer: true });
+  try {
+    for (const [round, pair] of [TWINS, [...TWINS].reverse()].entries())
+      for (const [i, [userAgent]] of pair.entries())
+        await (
+          await gateway.get('/', `192.0.2.${10 * round + i}`, { 'User-Agent': userAgent })
+        ).arrayBuffer();
+    await gateway.drained();
+    const tools = (i: number): unknown => scorer.reports.get(`192.0.2.${i}`)?.['tools'] ?? 0;
+    assert.deepEqual([0, 1, 10, 11].map(tools), [1, 0, 0, 1]);
+  } finally {
+    await gateway.stop();
+    await scorer.close();
+  }
+});
+
 test('the gateway observes both likewise', async () => {
   const scorer = new FakeScorer();
   await scorer.listen(16022);
