@@ -101,7 +101,8 @@ export function poolServer(config: Config): string[] {
   ];
 }
 
-const KEEPALIVE = `  keepalive 64;
+const KEEPALIVE = `  # Of each worker: with fewer than requests under way, connections are closed and opened all the time.
+  keepalive 512;
   keepalive_requests 100000;
   # Below the 5 s after which Node and Apache close an idle connection: closing first avoids losing a request.
   keepalive_timeout 4s;`;

@@ -105,6 +105,27 @@ test('a backend cannot send a request through the gateway again', async () => {
   await reconfigure({});
 });
 
+test('300 requests at a time leave 300 connections to a backend, which the next 300 use', async (t) => {
+  let connections = 0;
+  const backend = createServer((_request, response) => {
+    setTimeout(() => response.end('mine'), 300);
+  }).listen(16620, '127.0.0.1');
+  backend.on('connection', () => (connections += 1));
+  t.after(() => {
+    backend.closeAllConnections();
+    backend.close();
+    return reconfigure({});
+  });
+  const tiers = ['fast', 'standard', 'slow'].map((name) => ({ name, backends: ['127.0.0.1:16620'] }));
+  await reconfigure({ tiers });
+  const many = (): Promise<void[]> => Promise.all(Array.from({ length: 300 }, () => send('198.51.100.7')));
+  await many();
+  const opened = connections;
+  assert.ok(opened > 200, `${opened} connections`);
+  await many();
+  assert.ok(connections < opened + 20, `${connections} connections, ${opened} before`);
+});
+
 test('the scorer is reached at an IPv6 address', async (t) => {
   const other = new FakeScorer();
   t.after(() => other.close());
