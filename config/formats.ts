@@ -132,11 +132,12 @@ function redisProblem(text: string): string | null {
   return 'that is neither';
 }
 
-function memoryProblem(text: string): string | null {
-  const found = /^(\d+)(kb|mb|gb)$/i.exec(text);
-  if (!found) return 'a number and its unit (kb, mb or gb) are needed';
-  return memoryBytes(text) >= 16 * 1024 ** 2 ? null : 'that is too little';
-}
+const amountProblem =
+  (least: number) =>
+  (text: string): string | null => {
+    if (!/^\d+(kb|mb|gb)$/i.test(text)) return 'a number and its unit (kb, mb or gb) are needed';
+    return memoryBytes(text) >= least ? null : 'that is too little';
+  };
 
 /** `256mb` as bytes, with Redis's meaning of the units (kb = 1024); NaN when it is no amount. */
 export function memoryBytes(text: string): number {
@@ -158,7 +159,8 @@ export const formatProblem: Record<string, (text: string) => string | null> = {
   media_type: (text) => (/^[a-z]+\/[a-z0-9][a-z0-9.+-]*$/.test(text) ? null : 'that is not one'),
   host_name: (text) => (isIP(text) === 0 && endpoint(`${text}:443`) ? null : 'that is not a name'),
   redis: redisProblem,
-  memory: memoryProblem,
+  amount: amountProblem(1024),
+  memory: amountProblem(16 * 1024 ** 2),
   name_server: (text) => (nameServer(text) ? null : 'it is an address, with a port when that is not 53'),
   address: (text) => (isIP(text) > 0 && !text.includes('%') ? null : 'that is not an address'),
   tier_name: (text) => (/^[a-z][a-z0-9_-]{0,31}$/.test(text) ? null : 'that is not a name'),

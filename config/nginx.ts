@@ -4,6 +4,7 @@
  * (nginx_verdict.ts) is what they mean when Lua leaves them alone.
  */
 import { join } from 'node:path';
+import { memoryBytes } from './formats.ts';
 import { resolver } from './gateway.ts';
 import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
@@ -24,7 +25,7 @@ import type { Config } from './schema.ts';
 /** The text of nginx.conf. */
 export function nginxConf(config: Config, place: Place): string {
   const shared = [
-    basics(place),
+    basics(config, place),
     lua(config, place),
     ...resolver(config, place),
     ...checkTrust(config, place),
@@ -70,7 +71,7 @@ function errorLogs(config: Config, place: Place): string[] {
   return [...new Set([errorLog(config, place), 'error_log stderr warn;'])];
 }
 
-function basics(place: Place): string {
+function basics({ limits }: Config, place: Place): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `default_type application/octet-stream;
 server_tokens off;
@@ -78,8 +79,8 @@ tcp_nodelay on;
 keepalive_timeout 75s;
 # nginx closes a connection after 1,000 requests by default, at which a client may lose one in flight.
 keepalive_requests 100000;
-# How large a body may be is for the backends to say.
-client_max_body_size 0;
+# A body goes to a backend when it is whole: until then it is on this disk.
+client_max_body_size ${memoryBytes(limits.body)};
 # A request with what Lua reads and the log line needs more than the 4k of the default: a second block each time.
 request_pool_size 8k;
 client_body_buffer_size 128k;

@@ -23,6 +23,21 @@ const CONDITIONS = {
   Range: '""',
   'If-Range': '""',
 };
+/**
+ * What frameworks take for another address, method or scheme than the request's, and the key does not have: an answer to
+ * such a request would be given to everybody.
+ */
+const OVERRIDES = [
+  ...[
+    'X-Original-URL',
+    'X-Rewrite-URL',
+    'X-HTTP-Method-Override',
+    'X-HTTP-Method',
+    'X-Method-Override',
+    'X-Host',
+  ],
+  ...['Scheme', 'Ssl', 'Port', 'Prefix', 'Server'].map((what) => `X-Forwarded-${what}`),
+];
 const variable = (header: string): string => header.toLowerCase().replaceAll('-', '_');
 
 /** What holds for a location: the time to live in seconds, and whether requests with cookies are like others. */
@@ -82,6 +97,11 @@ ${Object.entries(CONDITIONS)
       `map $cache_skip $cache_${variable(name)} {\n  default ${own};\n  1 $http_${variable(name)};\n}`,
   )
   .join('\n')}
+# Of a request with a body, which the key does not have, the answer is for its client alone.
+map "$request_body$request_body_file" $cache_body {
+  "" "";
+  default 1;
+}
 # The status of the backend, the last of those that were asked: nginx makes a part for the client of a whole answer.
 map $upstream_status $cache_partial {
   default "";
@@ -185,9 +205,10 @@ export function cacheDirectives(config: Config, index: number): string[] {
     // The host and the scheme as the backend is told them, and what else it may make links of.
     `proxy_cache_key "${servingTier(config)} $${who}$cache_changed $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
     ...(one.ttl_s > 0 ? [`proxy_cache_valid ${USUAL.join(' ')} ${one.ttl_s}s;`] : []),
-    'proxy_cache_bypass $http_upgrade $cache_skip;',
-    `proxy_no_cache $http_upgrade $cache_partial $${refused};`,
+    'proxy_cache_bypass $http_upgrade $cache_body $cache_skip;',
+    `proxy_no_cache $http_upgrade $cache_body $cache_partial $${refused};`,
     ...Object.keys(CONDITIONS).map((name) => `proxy_set_header ${name} $cache_${variable(name)};`),
+    ...OVERRIDES.map((name) => `proxy_set_header ${name} "";`),
     'proxy_cache_lock on;',
     'proxy_cache_revalidate on;',
     ...stale(config.cache.stale),

@@ -76,6 +76,9 @@ proxy_set_header Upgrade $backend_upgrade;
 proxy_set_header X-Forwarded-For $forwarded_for;
 proxy_set_header X-Forwarded-Proto $forwarded_proto;
 proxy_set_header X-Real-IP $remote_addr;
+# One line, the one that is looked at here too; and the client itself says nothing of who it is and what it asked for.
+proxy_set_header X-Forwarded-Host $http_x_forwarded_host;
+proxy_set_header Forwarded "";
 # A verdict is ours to give: nobody may send one in.
 proxy_set_header X-Tier "";
 proxy_set_header X-Score "";
@@ -84,9 +87,10 @@ proxy_ignore_headers X-Accel-Redirect;
 proxy_connect_timeout 1s;
 proxy_send_timeout 60s;
 proxy_read_timeout ${SILENT_S}s;
-proxy_buffer_size 16k;
+# A head that does not fit counts as a failure of the backend: a redirect may repeat an address of 8k, escaped.
+proxy_buffer_size 64k;
 proxy_buffers 16 16k;
-proxy_busy_buffers_size 32k;`.split('\n');
+proxy_busy_buffers_size 64k;`.split('\n');
   const hidden = headers(config).map(([name]) => `proxy_hide_header ${name};`);
   return [...lines, ...hidden, ...verdictHeaders(config)];
 }

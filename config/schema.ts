@@ -82,6 +82,14 @@ const limitsSchema = Type.Object(
       'Clients seen once, kept apart so that they cannot push out the others.',
     ),
     queue: whole(2048, 16, 100000, 'Clients that may wait for the scorer at one time.'),
+    body: Type.String({
+      default: '100mb',
+      format: 'amount',
+      title: 'an amount, 1kb or more',
+      examples: ['100mb'],
+      description:
+        'The longest body of a request, which is on disk until it is whole; a longer one gets 413.',
+    }),
     redis_memory: Type.String({
       default: '256mb',
       format: 'memory',

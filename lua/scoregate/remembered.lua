@@ -10,6 +10,7 @@ local variable = require "scoregate.variable"
 
 local now, reader = clock.now, variable.reader
 local host, request_uri = reader("http_host"), reader("request_uri")
+local forwarded_host, scheme = reader("http_x_forwarded_host"), reader("forwarded_proto")
 
 local readers = setmetatable({}, {
     __index = function(all, name)
@@ -25,10 +26,11 @@ local function text(read, r)
     return size > 0 and ffi.string(found, size) or ""
 end
 
---- What request `r` asks for, less the scheme and the tier; `more`: the variable whose value tells apart what there is
--- of it.
-function M.target(r, more)
-    return (more and text(readers[more], r) .. " " or "") .. text(host, r) .. text(request_uri, r)
+--- What request `r` asks for, as the key of the cache has it less the tier and the time of a change. `who` is the
+-- variable that says whom its entries are for.
+function M.target(r, who)
+    return table.concat({ text(readers[who], r), text(scheme, r), text(host, r), text(request_uri, r),
+        text(forwarded_host, r) }, " ")
 end
 
 --- A memory of `seconds` (0: as long as there is room) in the dictionary of that name.

@@ -19,11 +19,12 @@ function M.known(who)
 end
 
 --- Learns from an answer of a backend, whose cache status is `status`, whether the target's are kept: not, if it is
--- `refused`.
+-- `refused`. One that was asked around the cache for what the request itself is (an upgrade, a body) says nothing new.
 function M.learn(r, status, who, refused)
-    if refused then
+    local around = status == "BYPASS"
+    if refused and (not around or M.known(who)) then
         skips.set(target(r, who), true)
-    elseif status == "BYPASS" then
+    elseif around and not refused then
         skips.forget(target(r, who))
     end
 end

@@ -124,6 +124,8 @@ testBad([
     'limits: { redis_memory: "256" }',
     /limits\.redis_memory: .*a number and its unit/,
   ],
+  ['a body without a unit', 'limits: { body: "1000" }', /limits\.body: .*a number and its unit/],
+  ['no body', 'limits: { body: 0kb }', /an amount, 1kb or more: that is too little/],
   ['too little memory', 'limits: { redis_memory: 1mb }', /16mb or more: that is too little/],
   [
     'a tier name that nginx would not take',

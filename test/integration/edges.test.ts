@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test, { after, before, beforeEach } from 'node:test';
 import type { Overrides } from '../../config/schema.ts';
 import { startGateway, until, type Gateway } from '../harness/gateway.ts';
+import { ask } from '../harness/raw.ts';
 import { FakeScorer } from '../harness/scorer.ts';
 
 const SCORER = { wait_ms: 1000, timeout_ms: 3000 };
@@ -124,6 +125,46 @@ test('300 requests at a time leave 300 connections to a backend, which the next 
   assert.ok(opened > 200, `${opened} connections`);
   await many();
   assert.ok(connections < opened + 20, `${connections} connections, ${opened} before`);
+});
+
+test('no request makes a backend fail by what it answers: a redirect that repeats a long address, escaped', async (t) => {
+  const backends = [16620, 16621].map((port) =>
+    createServer(({ url = '' }, response) => {
+      const there = `/signin?next=${encodeURIComponent(url)}`;
+      if (url === '/') response.end('mine');
+      else response.writeHead(302, { Location: there }).end();
+    }).listen(port, '127.0.0.1'),
+  );
+  t.after(() => {
+    for (const backend of backends) {
+      backend.closeAllConnections();
+      backend.close();
+    }
+    return reconfigure({});
+  });
+  const addresses = ['127.0.0.1:16620', '127.0.0.1:16621'];
+  const live = { pool: { backends: addresses.map((address) => ({ address })), live: true } };
+  for (const pool of [{ backends: addresses }, live]) {
+    const tiers = ['fast', 'standard', 'slow'].map((name) => ({ name, ...pool }));
+    await reconfigure({ tiers } as Overrides);
+    for (let i = 0; i < 6; i++) {
+      assert.match(await ask(gateway.port, [`/login?${'/'.repeat(7000)}`]), /^HTTP\/1\.1 302 /);
+      assert.equal(await (await gateway.get('/', '198.51.100.9')).text(), 'mine');
+    }
+  }
+});
+
+test('a body longer than limits.body is refused, and one as long is not', async (t) => {
+  t.after(() => reconfigure({}));
+  await reconfigure({ limits: { body: '20kb' } });
+  const post = (bytes: number): Promise<number> =>
+    fetch(`http://127.0.0.1:${gateway.port}/`, { method: 'POST', body: 'a'.repeat(bytes) }).then(
+      async (answer) => {
+        await answer.arrayBuffer();
+        return answer.status;
+      },
+    );
+  assert.deepEqual([await post(20_480), await post(20_481)], [200, 413]);
 });
 
 test('the scorer is reached at an IPv6 address', async (t) => {
