@@ -132,11 +132,14 @@ function redisProblem(text: string): string | null {
   return 'that is neither';
 }
 
+const MOST_BYTES = 2 ** 50;
 const amountProblem =
   (least: number) =>
   (text: string): string | null => {
     if (!/^\d+(kb|mb|gb)$/i.test(text)) return 'a number and its unit (kb, mb or gb) are needed';
-    return memoryBytes(text) >= least ? null : 'that is too little';
+    const bytes = memoryBytes(text);
+    if (bytes > MOST_BYTES) return 'that is too much';
+    return bytes >= least ? null : 'that is too little';
   };
 
 /** `256mb` as bytes, with Redis's meaning of the units (kb = 1024); NaN when it is no amount. */

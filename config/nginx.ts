@@ -41,7 +41,7 @@ export function nginxConf(config: Config, place: Place): string {
     logFormat(config, place),
     logs(config, place),
   ];
-  const upstreams = config.tiers.map((_, index) => upstream(config, index));
+  const upstreams = config.tiers.map((_, index) => upstream(config, index, place.openFiles));
   const servers = [...publicServers(config, place), adminServer(config, place)];
   return `# Rendered from scoregate.yaml by config/nginx.ts at every start and reload: a change made here is lost.
 ${main(config, place)}

@@ -23,20 +23,18 @@ const CONDITIONS = {
   Range: '""',
   'If-Range': '""',
 };
+/** What backends make links of, beside the host and the scheme: part of the key, one line of each. */
+const TOLD = ['Host', 'Scheme', 'Ssl', 'Port', 'Prefix'].map((what) => `X-Forwarded-${what}`);
+
 /**
- * What frameworks take for another address, method or scheme than the request's, and the key does not have: an answer to
- * such a request would be given to everybody.
+ * What frameworks take for another address, method or scheme than the request's: not passed on with GET and HEAD, since
+ * the key does not have it, and everybody would be given the answer.
  */
 const OVERRIDES = [
-  ...[
-    'X-Original-URL',
-    'X-Rewrite-URL',
-    'X-HTTP-Method-Override',
-    'X-HTTP-Method',
-    'X-Method-Override',
-    'X-Host',
-  ],
-  ...['Scheme', 'Ssl', 'Port', 'Prefix', 'Server'].map((what) => `X-Forwarded-${what}`),
+  ...['X-Original-URL', 'X-Original-URI', 'X-Original-Host', 'X-Rewrite-URL', 'X-Host', 'X-Script-Name'],
+  ...['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'X-ProxyContextPath'],
+  ...['X-Scheme', 'X-Url-Scheme', 'Front-End-Https'],
+  ...['Server', 'Path', 'Uri', 'Context', 'Protocol'].map((what) => `X-Forwarded-${what}`),
 ];
 const variable = (header: string): string => header.toLowerCase().replaceAll('-', '_');
 
@@ -98,10 +96,22 @@ ${Object.entries(CONDITIONS)
   )
   .join('\n')}
 # Of a request with a body, which the key does not have, the answer is for its client alone.
-map "$request_body$request_body_file" $cache_body {
+map "$request_body$request_body_file" $cache_any_body {
   "" "";
   default 1;
 }
+map $request_method $cache_body {
+  default "";
+  GET $cache_any_body;
+  HEAD $cache_any_body;
+}
+map "" $cache_told {
+  default "${TOLD.map((name) => `$http_${variable(name)}`).join(' ')}";
+}
+${OVERRIDES.map(
+  (name) =>
+    `map $request_method $cache_${variable(name)} {\n  default $http_${variable(name)};\n  GET "";\n  HEAD "";\n}`,
+).join('\n')}
 # The status of the backend, the last of those that were asked: nginx makes a part for the client of a whole answer.
 map $upstream_status $cache_partial {
   default "";
@@ -203,12 +213,15 @@ export function cacheDirectives(config: Config, index: number): string[] {
   return [
     'proxy_cache cache;',
     // The host and the scheme as the backend is told them, and what else it may make links of.
-    `proxy_cache_key "${servingTier(config)} $${who}$cache_changed $forwarded_proto $backend_host$request_uri $http_x_forwarded_host";`,
+    `proxy_cache_key "${servingTier(config)} $${who}$cache_changed $forwarded_proto $backend_host$request_uri $cache_told";`,
     ...(one.ttl_s > 0 ? [`proxy_cache_valid ${USUAL.join(' ')} ${one.ttl_s}s;`] : []),
     'proxy_cache_bypass $http_upgrade $cache_body $cache_skip;',
     `proxy_no_cache $http_upgrade $cache_body $cache_partial $${refused};`,
     ...Object.keys(CONDITIONS).map((name) => `proxy_set_header ${name} $cache_${variable(name)};`),
-    ...OVERRIDES.map((name) => `proxy_set_header ${name} "";`),
+    ...TOLD.filter((name) => name !== 'X-Forwarded-Host').map(
+      (name) => `proxy_set_header ${name} $http_${variable(name)};`,
+    ),
+    ...OVERRIDES.map((name) => `proxy_set_header ${name} $cache_${variable(name)};`),
     'proxy_cache_lock on;',
     'proxy_cache_revalidate on;',
     ...stale(config.cache.stale),

@@ -26,7 +26,7 @@ const HEAVIEST = 1e7;
  * nginx knows no order among backups, only weights; they grow so steeply with nearness that the nearest tier that has
  * a backend gets nearly everything.
  */
-function ownBalancer(tiers: readonly Tier[], own: Tier, index: number): string {
+function ownBalancer(tiers: readonly Tier[], own: Tier, index: number, openFiles: number): string {
   const all = backendsOf(own);
   // Names are for Lua: nginx would ask for them once, and not start without an answer.
   const others = standIns(tiers, index).map((tier) =>
@@ -53,22 +53,27 @@ function ownBalancer(tiers: readonly Tier[], own: Tier, index: number): string {
   # Shared by the workers: what one has under way, and a backend that is down, all of them know.
   zone tier_${own.name} 256k;
 ${indent([...method, ...lines].join('\n'))}
-${KEEPALIVE}
+${keepalive(openFiles)}
 }`;
 }
 
 /** An upstream that Lua balances. The server is one that nginx asks for and never gets to. */
-const luaBalancer = ({ name }: Tier, index: number): string => `upstream ${name} {
+const luaBalancer = ({ name }: Tier, index: number, openFiles: number): string => `upstream ${name} {
   server 0.0.0.1;
   balancer_by_lua_block { package.loaded["scoregate.pool.attempt"].balance(${index}) }
-${KEEPALIVE}
+${keepalive(openFiles)}
 }`;
 
-/** The upstream of the tier with that index. */
-export function upstream({ tiers }: Pick<Config, 'tiers'>, index: number): string {
+/**
+ * The upstream of the tier with that index.
+ * @param openFiles how many a worker may have
+ */
+export function upstream({ tiers }: Pick<Config, 'tiers'>, index: number, openFiles: number): string {
   const own = tiers[index];
   if (!own) throw new Error(`there is no tier ${index}`);
-  return isLive(own, { tiers }) ? luaBalancer(own, index) : ownBalancer(tiers, own, index);
+  return isLive(own, { tiers })
+    ? luaBalancer(own, index, openFiles)
+    : ownBalancer(tiers, own, index, openFiles);
 }
 
 /** When nginx asks for another backend. It never repeats a POST that was sent. */
@@ -101,8 +106,10 @@ export function poolServer(config: Config): string[] {
   ];
 }
 
-const KEEPALIVE = `  # Of each worker: with fewer than requests under way, connections are closed and opened all the time.
-  keepalive 512;
+const keepalive = (
+  openFiles: number,
+): string => `  # Of each worker: with fewer than requests under way, connections are closed and opened all the time.
+  keepalive ${Math.min(512, Math.floor(openFiles / 16))};
   keepalive_requests 100000;
   # Below the 5 s after which Node and Apache close an idle connection: closing first avoids losing a request.
   keepalive_timeout 4s;`;

@@ -87,8 +87,9 @@ proxy_ignore_headers X-Accel-Redirect;
 proxy_connect_timeout 1s;
 proxy_send_timeout 60s;
 proxy_read_timeout ${SILENT_S}s;
-# A head that does not fit counts as a failure of the backend: a redirect may repeat an address of 8k, escaped.
-proxy_buffer_size 64k;
+# A head that does not fit counts as a failure of the backend: a redirect may repeat an address of 8k, escaped. Not 64k:
+# nginx has 16 bits for where the body begins in a file of the cache, and takes 65,536 for 0.
+proxy_buffer_size 60k;
 proxy_buffers 16 16k;
 proxy_busy_buffers_size 64k;`.split('\n');
   const hidden = headers(config).map(([name]) => `proxy_hide_header ${name};`);

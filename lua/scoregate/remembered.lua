@@ -10,7 +10,7 @@ local variable = require "scoregate.variable"
 
 local now, reader = clock.now, variable.reader
 local host, request_uri = reader("http_host"), reader("request_uri")
-local forwarded_host, scheme = reader("http_x_forwarded_host"), reader("forwarded_proto")
+local scheme, told = reader("forwarded_proto"), reader("cache_told")
 
 local readers = setmetatable({}, {
     __index = function(all, name)
@@ -29,8 +29,8 @@ end
 --- What request `r` asks for, as the key of the cache has it less the tier and the time of a change. `who` is the
 -- variable that says whom its entries are for.
 function M.target(r, who)
-    return table.concat({ text(readers[who], r), text(scheme, r), text(host, r), text(request_uri, r),
-        text(forwarded_host, r) }, " ")
+    local parts = { text(readers[who], r), text(scheme, r), text(host, r), text(request_uri, r), text(told, r) }
+    return table.concat(parts, " ")
 end
 
 --- A memory of `seconds` (0: as long as there is room) in the dictionary of that name.

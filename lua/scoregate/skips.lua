@@ -19,7 +19,7 @@ function M.known(who)
 end
 
 --- Learns from an answer of a backend, whose cache status is `status`, whether the target's are kept: not, if it is
--- `refused`. One that was asked around the cache for what the request itself is (an upgrade, a body) says nothing new.
+-- `refused`. What was asked around the cache for the sake of the request itself (an upgrade, a body) does not say so.
 function M.learn(r, status, who, refused)
     local around = status == "BYPASS"
     if refused and (not around or M.known(who)) then

@@ -125,6 +125,7 @@ testBad([
     /limits\.redis_memory: .*a number and its unit/,
   ],
   ['a body without a unit', 'limits: { body: "1000" }', /limits\.body: .*a number and its unit/],
+  ['a body of any length', 'limits: { body: 9999999999gb }', /1kb or more: that is too much/],
   ['no body', 'limits: { body: 0kb }', /an amount, 1kb or more: that is too little/],
   ['too little memory', 'limits: { redis_memory: 1mb }', /16mb or more: that is too little/],
   [

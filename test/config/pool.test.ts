@@ -50,7 +50,7 @@ test('names are for Lua, in either form: nginx would ask for them once', () => {
   assert.ok(slow);
   assert.equal(isLive({ ...slow, backends: ['https://app'] }, { tiers: [] }), true);
   assert.equal(isLive({ ...slow, backends: ['localhost:80'] }, { tiers: [] }), false);
-  assert.doesNotMatch(upstream(read('backends: [{ address: "app:80" }]'), 1), /app/);
+  assert.doesNotMatch(upstream(read('backends: [{ address: "app:80" }]'), 1, 1024), /app/);
 });
 
 test('where a tier retries on statuses Lua picks for all: nginx has one list of statuses', () => {
@@ -61,7 +61,7 @@ test('weights, limits, states and backups are written for nginx as it knows them
   const config = read(
     'backends: [{ address: "10.0.0.1:80", weight: 3, max_connections: 9 }, { address: "10.0.0.2:80", backup: true, weight: 4 }, { address: "10.0.0.3:80", state: drain }]',
   );
-  const servers = [...upstream(config, 0).matchAll(/server (.*) max_fails=2 fail_timeout=5s(.*);/g)];
+  const servers = [...upstream(config, 0, 1024).matchAll(/server (.*) max_fails=2 fail_timeout=5s(.*);/g)];
   assert.deepEqual(
     servers.map(([, first, rest]) => `${first}${rest}`),
     [
@@ -76,13 +76,13 @@ test('weights, limits, states and backups are written for nginx as it knows them
 test("least connections is nginx's own, over the zone that its workers share; beside it stays what it is", () => {
   const servers =
     'backends: [{ address: "10.0.0.1:80", weight: 3, max_connections: 9 }, { address: "10.0.0.2:80" }]';
-  const text = upstream(read(`${servers}\n    balance: least_connections`), 0);
+  const text = upstream(read(`${servers}\n    balance: least_connections`), 0, 1024);
   assert.match(
     text,
     /^ {2}zone tier_standard 256k;\n {2}least_conn;\n {2}server 10\.0\.0\.1:80 weight=3 max_conns=9 /m,
   );
-  assert.equal(text.replace('  least_conn;\n', ''), upstream(read(servers), 0));
-  const lua = upstream(read(`${servers}\n    balance: least_connections\n    live: true`), 0);
+  assert.equal(text.replace('  least_conn;\n', ''), upstream(read(servers), 0, 1024));
+  const lua = upstream(read(`${servers}\n    balance: least_connections\n    live: true`), 0, 1024);
   assert.match(lua, /balancer_by_lua_block/);
   assert.doesNotMatch(lua, /least_conn;/);
 });
