@@ -174,11 +174,14 @@ export async function readModelFiles(dir: string): Promise<ModelFiles> {
 }
 
 function checkManifest(manifest: Manifest, file: string): void {
-  const unknown = manifest.features.find((name) => FEATURES[name] === undefined);
+  const unknown = manifest.features.find((name) => !Object.hasOwn(FEATURES, name));
   if (unknown !== undefined) {
     const fix = `use features that this version computes: ${Object.keys(FEATURES).join(', ')}`;
     throw new ModelError('MODEL_UNKNOWN_FEATURE', file, `"${unknown}" is not a feature`, fix);
   }
+  const twice = manifest.features.find((name, i) => manifest.features.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new ModelError('MODEL_SHAPE', file, `/features has "${twice}" twice`, 'name each once');
   if (manifest.scaling.length !== manifest.features.length) {
     const reason = `/scaling has ${manifest.scaling.length} entries for ${manifest.features.length} features`;
     throw new ModelError('MODEL_SHAPE', file, reason, 'give one entry per feature');

@@ -10,6 +10,7 @@ import { compared, ending, outcome, read } from './backtest_report.ts';
 import { Rows } from './backtest_rows.ts';
 import { run } from './backtest_run.ts';
 import { newSource } from './backtest_source.ts';
+import { OutputError } from './output.ts';
 import { LogError } from './parse.ts';
 
 const say = (...lines: string[]): boolean => process.stdout.write(`${lines.join('\n')}\n`);
@@ -39,11 +40,16 @@ async function backtest(options: BacktestOptions, reader: Reader): Promise<void>
   const models: Model[] = [];
   for (const dir of dirs) models.push(await loadFitting(dir, names.length - 1));
   const source = newSource();
-  const rows = options.out === undefined ? undefined : new Rows(options.out, names);
   await reader.ready;
+  const rows = options.out === undefined ? undefined : new Rows(options.out, names, options.logs);
   const started = performance.now();
   const onProgress = progress(started);
-  const { runs, comparison } = await run({ reader, models, config, source, rows, onProgress });
+  const { runs, comparison } = await run({ reader, models, config, source, rows, onProgress }).catch(
+    (error: unknown) => {
+      rows?.discard();
+      throw error;
+    },
+  );
   const seconds = (performance.now() - started) / 1000;
   rows?.close();
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
@@ -66,7 +72,8 @@ try {
   } else say(USAGE);
 } catch (error) {
   const usage = error instanceof UsageError;
-  const known = usage || [LogError, ModelError, ConfigError].some((kind) => error instanceof kind);
+  const known =
+    usage || [LogError, ModelError, ConfigError, OutputError].some((kind) => error instanceof kind);
   const { message, stack, code } = error as NodeJS.ErrnoException;
   process.stderr.write(`backtest: ${known || code !== undefined ? message : stack}\n`);
   if (usage) process.stderr.write(`\n${USAGE}\n`);

@@ -1,7 +1,7 @@
 /** One row for each request, in the log's order, though requests are decided in the order in which they arrived. */
-import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Arrival } from './backtest_source.ts';
 import type { Routed } from './backtest_gateway.ts';
+import { Output } from './output.ts';
 
 const PIECE = 1 << 16;
 const HEAD = 'time,client,tier,score\n';
@@ -19,7 +19,7 @@ export function isoTime(time: number): string {
 }
 
 export class Rows {
-  readonly #file: number;
+  readonly #file: Output;
   readonly #csv: boolean;
   readonly #tiers: readonly string[];
   #text = '';
@@ -27,13 +27,9 @@ export class Rows {
   /** Decided before one that stands before them in the log. */
   readonly #ahead = new Map<number, string>();
 
-  /** @throws Error if the file cannot be written */
-  constructor(out: string, tiers: readonly string[]) {
-    try {
-      this.#file = openSync(out, 'w');
-    } catch (error) {
-      throw new Error(`--out ${out}: could not be written: ${(error as Error).message}`);
-    }
+  /** @throws OutputError if the file cannot be written, or is one of the logs */
+  constructor(out: string, tiers: readonly string[], logs: readonly string[]) {
+    this.#file = new Output('--out', out, logs);
     this.#csv = out.endsWith('.csv');
     this.#tiers = tiers;
     if (this.#csv) this.#text = HEAD;
@@ -54,9 +50,15 @@ export class Rows {
     if (this.#text.length >= PIECE) this.#write();
   }
 
+  /** All are there. @throws OutputError */
   close(): void {
     this.#write();
-    closeSync(this.#file);
+    this.#file.close();
+  }
+
+  /** Not all will be. */
+  discard(): void {
+    this.#file.discard();
   }
 
   // Nothing in these fields needs quotes: an address, a tier's name (letters, digits, - and _), numbers.
@@ -66,8 +68,7 @@ export class Rows {
   }
 
   #write(): void {
-    const bytes = Buffer.from(this.#text);
-    for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+    this.#file.write(this.#text);
     this.#text = '';
   }
 }

@@ -4,6 +4,9 @@ import type { LogRow } from './line.ts';
 /** Origins of requests that are no hits: nginx refused them, an access list did, or they were sent on to https. */
 const UNCOUNTED = new Set<unknown>(['', 'denied', 'redirected']);
 
+/** Unix seconds. */
+const YEAR_10000 = 253_402_300_800;
+
 type Fields = Record<string, unknown>;
 
 const textOf = (fields: Fields, name: string): string => {
@@ -12,7 +15,7 @@ const textOf = (fields: Fields, name: string): string => {
 };
 const numberOf = (fields: Fields, name: string): number => {
   const value = fields[name];
-  return typeof value === 'number' && value >= 0 ? value : NaN;
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : NaN;
 };
 
 function read(line: string): Fields | null {
@@ -38,6 +41,7 @@ export function parseJsonLine(line: string): LogRow | null {
   const duration = fields['duration_s'] === undefined ? 0 : numberOf(fields, 'duration_s');
   const client = textOf(fields, 'client');
   if (client === '' || Number.isNaN(ended + status + bytes + duration)) return null;
+  if (ended < duration || ended >= YEAR_10000 || !Number.isInteger(status) || status > 999) return null;
   return {
     // nginx writes a line when the response has ended; to the millisecond, which a difference of floats is not
     time: Math.round((ended - duration) * 1000) / 1000,

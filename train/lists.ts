@@ -1,7 +1,8 @@
 /** What the operator knows: lists of networks that are abuse, and that are people; and the labels written out. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { CLASSES, type Class, type Label } from './entry.ts';
+import { Output } from './output.ts';
 import type { Site } from './sites.ts';
 
 export class ListError extends Error {}
@@ -49,8 +50,11 @@ export function listed(abuse: string | null, human: string | null): (client: str
 
 const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 
-/** One line a client: site, client, class (empty: unlabelled), reason, requests. */
-export function writeLabels(file: string, sites: readonly Site[]): void {
+/**
+ * One line a client: site, client, class (empty: unlabelled), reason, requests.
+ * @param out of option --labels-out @throws OutputError
+ */
+export function writeLabels(out: Output, sites: readonly Site[]): void {
   const lines = ['site,client,class,reason,requests'];
   for (const { name, entries, labels } of sites) {
     const requests = new Map<string, number>();
@@ -60,7 +64,8 @@ export function writeLabels(file: string, sites: readonly Site[]): void {
       lines.push([name, client, label?.class ?? '', quoted(label?.reason ?? ''), n].join(','));
     }
   }
-  writeFileSync(file, `${lines.join('\n')}\n`);
+  out.write(`${lines.join('\n')}\n`);
+  out.close();
 }
 
 /** How many clients and requests each site has of each class, as a table for people. */

@@ -69,12 +69,14 @@ export function options(argv: string[]): Options | null {
   }
   if (values.out === '') throw new UsageError('--out: name a folder');
   const features = values.features.split(',');
-  const unknown = features.find((name) => !(name in FEATURES));
+  const unknown = features.find((name) => !Object.hasOwn(FEATURES, name));
   if (unknown !== undefined) {
     throw new UsageError(
       `--features: there is no "${unknown}"; there are ${Object.keys(FEATURES).join(', ')}`,
     );
   }
+  const twice = features.find((name, i) => features.indexOf(name) < i);
+  if (twice !== undefined) throw new UsageError(`--features: "${twice}" is there twice; name each once`);
   if (values.calibrate && values.logs.length + positionals.length === 0) {
     throw new UsageError('--calibrate: name the logs to set the lines by');
   }
@@ -82,8 +84,8 @@ export function options(argv: string[]): Options | null {
     logs: [...values.logs, ...positionals],
     out: values.out,
     features,
-    seed: whole('--seed', values.seed, 0),
-    epochs: whole('--epochs', values.epochs, 1),
+    seed: whole('--seed', values.seed, 0, 2 ** 31 - 1),
+    epochs: whole('--epochs', values.epochs, 1, 10_000),
     judge: values.judge,
     force: values.force,
     calibrate: values.calibrate,
@@ -93,8 +95,8 @@ export function options(argv: string[]): Options | null {
   };
 }
 
-function whole(name: string, text: string, least: number): number {
+function whole(name: string, text: string, least: number, most: number): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value >= least) return value;
-  throw new UsageError(`${name}: "${text}" is not a whole number of at least ${least}`);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new UsageError(`${name}: "${text}" is not a whole number from ${least} to ${most}`);
 }

@@ -31,6 +31,8 @@ export class LogError extends Error {
 const SAMPLES = 5;
 const SAMPLE_CHARS = 200;
 const LINE_CHARS = 1 << 20;
+/** Of UTF-8, as Windows writes it, in Latin-1. */
+const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 /** Unpacked at a time: with the 16 KiB that zlib takes by itself, handing over costs more than unpacking. */
 const PIECE_BYTES = 1 << 18;
 
@@ -64,9 +66,11 @@ async function open(file: string): Promise<Readable> {
  * cut there.
  */
 async function* linesOf(stream: Readable): AsyncGenerator<string[]> {
-  let rest = '';
+  let [rest, begun] = ['', false];
   for await (const chunk of stream) {
-    const text: string = rest + (chunk as Buffer).toString('latin1');
+    let text: string = rest + (chunk as Buffer).toString('latin1');
+    if (!begun && text.startsWith(BYTE_ORDER_MARK)) text = text.slice(BYTE_ORDER_MARK.length);
+    begun = true;
     const lines: string[] = [];
     let start = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {

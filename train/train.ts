@@ -13,6 +13,7 @@ import { countsTable, listed, writeLabels } from './lists.ts';
 import { reasonsText } from './logs.ts';
 import { USAGE, UsageError, options, type Options } from './options.ts';
 import { abuseReached, table } from './outcome.ts';
+import { Output } from './output.ts';
 import { progress } from './progress.ts';
 import { parted, requestsOf, type Requests } from './requests.ts';
 import { samplesOf } from './samples.ts';
@@ -20,7 +21,7 @@ import { simulate } from './simulate.ts';
 import { sitesOf, type Site } from './sites.ts';
 import { importance, study, type Study } from './study.ts';
 import { supplement } from './supplement.ts';
-import { write } from './write.ts';
+import { checkPlace, write } from './write.ts';
 
 /** What baselines look at, beside the model's own features. */
 const ALWAYS = ['requests_60s', 'errors_4xx', 'errors_5xx'];
@@ -105,11 +106,13 @@ function printStudy(found: Study): void {
 }
 
 async function train(chosen: Options): Promise<void> {
+  checkPlace(chosen.out);
   const { backend, nativeFailure } = await tensorflow();
   if (nativeFailure !== undefined) console.log(`warning: ${nativeFailure}; training with ${backend}`);
   const { sites, data } = await sitesFor(chosen);
   console.log(countsTable(sites));
-  if (chosen.labelsOut !== null) writeLabels(chosen.labelsOut, sites);
+  if (chosen.labelsOut !== null)
+    writeLabels(new Output('--labels-out', chosen.labelsOut, chosen.logs), sites);
   const names = [...new Set([...chosen.features, ...ALWAYS])];
   const requests = sites.map((site) => requestsOf(site, names));
   const more = chosen.logs.length === 0 ? [] : supplement(chosen.seed).map((site) => requestsOf(site, names));

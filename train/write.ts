@@ -1,5 +1,8 @@
 /** A trained network → a model folder, whole or not at all. */
 import {
+  accessSync,
+  chmodSync,
+  constants,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -8,8 +11,8 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
-  chmodSync,
 } from 'node:fs';
 import path from 'node:path';
 import type { LayersModel, io } from '@tensorflow/tfjs';
@@ -54,9 +57,7 @@ async function serialized(model: LayersModel): Promise<{ modelJson: string; weig
  * @throws ModelError if the scorer would refuse it, Error if a folder holds something else; all is then as it was
  */
 export async function write(out: string, { model, manifest, golden }: Contents): Promise<string> {
-  const dir = path.resolve(out);
-  refuseOthers(dir);
-  refuseOthers(`${dir}.previous`); // it is about to be replaced too
+  const dir = checkPlace(out);
   const { modelJson, weights } = await serialized(model);
   const goldenJson = `${JSON.stringify(golden)}\n`;
   const version = versionOf(modelJson, weights, manifest);
@@ -87,9 +88,7 @@ export async function write(out: string, { model, manifest, golden }: Contents):
  * @throws ModelError if there is none, or none that is whole
  */
 export async function withThresholds(out: string, thresholds: number[]): Promise<string> {
-  const dir = path.resolve(out);
-  refuseOthers(dir);
-  refuseOthers(`${dir}.previous`);
+  const dir = checkPlace(out);
   const { manifest } = await readModelFiles(dir);
   const [modelJson, weights] = ['model.json', 'weights.bin'].map((name) =>
     readFileSync(path.join(dir, name)),
@@ -109,9 +108,30 @@ export async function withThresholds(out: string, thresholds: number[]): Promise
   return version;
 }
 
+/**
+ * Whether a model could be written there: to be known before it is made.
+ * @returns the folder's absolute path
+ * @throws Error if it holds something else, is none, or may not be written
+ */
+export function checkPlace(out: string): string {
+  const dir = path.resolve(out);
+  refuseOthers(dir);
+  refuseOthers(`${dir}.previous`); // it is about to be replaced too
+  let parent = path.dirname(dir);
+  while (!existsSync(parent)) parent = path.dirname(parent);
+  try {
+    if (!statSync(parent).isDirectory()) throw new Error(`${parent} is no folder`);
+    accessSync(parent, constants.W_OK);
+  } catch (error) {
+    throw new Error(`${dir} cannot be made: ${(error as Error).message}; give another folder with --out`);
+  }
+  return dir;
+}
+
 /** A folder that holds something else than a model is not ours to replace. */
 function refuseOthers(dir: string): void {
   if (!existsSync(dir)) return;
+  if (!statSync(dir).isDirectory()) throw new Error(`${dir} is no folder; give another one with --out`);
   const others = readdirSync(dir).filter((name) => !FILES.includes(name));
   if (others.length > 0) {
     throw new Error(`${dir} holds ${others[0]}, which is no part of a model; give another folder with --out`);

@@ -68,7 +68,7 @@ test('requests of one second are spread over it', async (t) => {
 
 test('rows are written in the order of the log, whatever the order in which they were decided', (t) => {
   const file = path.join(folder(t), 'out.csv');
-  const rows = new Rows(file, ['fast', 'slow']);
+  const rows = new Rows(file, ['fast', 'slow'], []);
   const made = [0, 1, 2].map((at) => request({ at, client: `192.0.2.${at}` }));
   const first = (made[0] as Arrival).place;
   for (const one of made) one.place -= first;

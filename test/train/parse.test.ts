@@ -146,6 +146,25 @@ test("a JSON line that is cut, or is not the gateway's, does not fit", () => {
   for (const field of ['timestamp', 'client', 'status', 'bytes'])
     assert.equal(parseLine(jsonLine({ [field]: undefined })), null, field);
   assert.equal(parseLine(jsonLine({ status: '404' })), null);
+  for (const [field, value] of [
+    ['timestamp', '1e309'],
+    ['timestamp', '1e15'],
+    ['duration_s', '1e309'],
+    ['duration_s', '1e12'],
+    ['bytes', '1e308'],
+    ['status', '200.5'],
+    ['status', '2000'],
+  ] as const) {
+    const line = jsonLine({ [field]: 1 }).replace(`"${field}":1`, `"${field}":${value}`);
+    assert.ok(line.includes(value));
+    assert.equal(parseLine(line), null, `${field} ${value}`);
+  }
+});
+
+test('a byte order mark belongs to no line', async (t) => {
+  const file = path.join(folder(t), 'a.log');
+  writeFileSync(file, `\ufeff${COMBINED}\n`);
+  assert.deepEqual(await rowsOf([file]), [parseLine(COMBINED)]);
 });
 
 test('a size, a status or a time that is none makes a line unfit', () => {

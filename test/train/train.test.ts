@@ -140,7 +140,11 @@ for (const [args, message] of [
   [['--speed', '3'], /Unknown option '--speed'/],
   [['--features', 'shoe_size'], /there is no "shoe_size"; there are requests_60s/],
   [['--out', ''], /--out: name a folder/],
+  [['--features', 'toString'], /there is no "toString"/],
+  [['--features', 'page_rate,page_rate'], /--features: "page_rate" is there twice/],
   [['--epochs', 'many'], /--epochs: "many" is not a whole number/],
+  [['--epochs', '1e99'], /--epochs: "1e99" is not a whole number from 1 to 10000/],
+  [['--seed', '0x10'], /--seed: "0x10" is not a whole number from 0/],
 ] as const) {
   test(`${args.join(' ')} is refused with what would be right`, () => {
     const run = train(...args);
@@ -157,6 +161,16 @@ test('a folder that holds something else than a model is not replaced', () => {
   assert.equal(run.status, 1);
   assert.match(run.stderr, /thesis\.tex/);
   assert.ok(existsSync(join(out, 'thesis.tex')));
+});
+
+test('a place where no folder can be is refused before there is a model', () => {
+  const file = join(dir, 'file');
+  writeFileSync(file, '');
+  for (const out of [file, join(file, 'model')]) {
+    const run = train('--out', out, '--epochs', '10000');
+    assert.equal(run.status, 1);
+    assert.match(run.stderr, /file.* is no folder; give another.* --out/);
+  }
 });
 
 test('nor is one that has the name under which the previous model would be kept', () => {

@@ -27,6 +27,8 @@ interface Node extends Layer {
   uses: number;
 }
 
+/** Far more than there are features: what says that it has a billion is not believed. */
+const WIDEST = 4096;
 const ONE_CHAIN = 'only one chain of layers can be imported, with one output';
 
 /** @throws KerasError when it is neither, or branches */
@@ -155,5 +157,8 @@ function inputOf({ name, config }: Node, next: Node | undefined, file: string, b
       'it must be a row of numbers, or Flatten come first',
     );
   }
-  return { name, width: sizes.reduce((product, size) => product * size, 1) };
+  const width = sizes.reduce((product, size) => product * size, 1);
+  if (width > WIDEST)
+    throw new KerasError(place, `has ${width} numbers`, `at most ${WIDEST} can be features`);
+  return { name, width };
 }

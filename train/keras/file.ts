@@ -6,6 +6,9 @@ import { Value } from 'typebox/value';
 import { KerasError } from './error.ts';
 import { openHdf5, type Hdf5, type Weight } from './hdf5.ts';
 
+/** Of a part of an archive, unpacked: no network of a score needs as much. */
+const MOST_BYTES = 256 * 1024 ** 2;
+
 const Config = Type.Record(Type.String(), Type.Unknown());
 export const LayerConfig = Type.Object({
   class_name: Type.String(),
@@ -82,13 +85,14 @@ async function readH5(file: string, bytes: Uint8Array): Promise<KerasFile> {
 async function readArchive(file: string, bytes: Uint8Array): Promise<KerasFile> {
   let entries: Unzipped;
   try {
-    entries = unzipSync(bytes);
+    entries = unzipSync(bytes, { filter: ({ originalSize }) => originalSize <= MOST_BYTES });
   } catch (error) {
     throw new KerasError(file, `is a broken zip file (${(error as Error).message})`, WHOLE);
   }
   const entry = (name: string): Uint8Array => {
     const found = entries[name];
-    if (found === undefined) throw new KerasError(file, `is a zip file without ${name}`, WHOLE);
+    if (found === undefined)
+      throw new KerasError(file, `is a zip file without ${name}, or with one of over 256 MB`, WHOLE);
     return found;
   };
   const text = (name: string): string => Buffer.from(entry(name)).toString('utf8');

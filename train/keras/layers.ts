@@ -96,7 +96,9 @@ function read(at: Reading): Step[] {
     ];
   }
   if (className === 'Activation') return activated(config['activation']);
-  const lines = LINES[className]?.(at);
+  const lines = Object.hasOwn(LINES, className) ? LINES[className]?.(at) : undefined;
+  if (lines && ![...lines.by, ...lines.plus].every(Number.isFinite))
+    throw new KerasError(at.text, 'holds numbers that are not finite', 'train it again and save it');
   if (lines) return [{ layer: name, kind: 'lines', ...lines }];
   const own = ofLayer(className, config, at);
   if (own) return activation(name, { activation: own }, at.width);
