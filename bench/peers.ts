@@ -1,15 +1,15 @@
-/** The four proxies that are compared, all started, each on the gateway's core. */
+/** The proxies that are compared, all started, each on the gateway's core. */
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scores } from '../config/mode.ts';
 import type { Config, Overrides } from '../config/schema.ts';
 import { cpuSeconds } from './cpu.ts';
 import { haproxyConf } from './haproxy.ts';
-import { plainConf } from './plain.ts';
+import { emptyLuaConf, plainConf } from './plain.ts';
 import { GATEWAY_CORE, PORTS, type Stand } from './stand.ts';
 import { root } from '../config/paths.ts';
 
-export type PeerName = 'nginx' | 'HAProxy' | 'Scoregate' | 'original';
+export type PeerName = 'nginx' | 'empty Lua' | 'HAProxy' | 'Scoregate' | 'original';
 
 export interface Peer {
   name: string;
@@ -27,6 +27,8 @@ export interface Peer {
 export async function startPeers(stand: Stand, names: readonly PeerName[]): Promise<Map<PeerName, Peer>> {
   const start: Record<PeerName, (stand: Stand) => Promise<Peer>> = {
     nginx: (at) => startPlain(at),
+    'empty Lua': (at) =>
+      startPlain(at, { name: 'empty Lua', port: PORTS.spare, change: emptyLuaConf, lua: true }),
     HAProxy: (at) => startHaproxy(at),
     Scoregate: (at) => startScoregate(at),
     original: startOriginal,
@@ -51,16 +53,18 @@ export interface Setup {
   overrides?: Overrides;
   /** What is made of the rendered nginx.conf. */
   change?: (rendered: string) => string;
+  /** Whether it needs the Lua module; default false. */
+  lua?: boolean;
 }
 
 /** Plain nginx: `change` makes it of Scoregate's rendering. */
 export async function startPlain(
   stand: Stand,
-  { name = 'nginx', port = PORTS.nginx, overrides = {}, change = plainConf }: Setup = {},
+  { name = 'nginx', port = PORTS.nginx, overrides = {}, change = plainConf, lua = false }: Setup = {},
 ): Promise<Peer> {
   const folder = stand.subfolder(name.replaceAll(/\W+/g, '-'));
   const config = stand.config(folder, port, overrides);
-  const part = await stand.gateway(`plain ${name}`, config, folder, { change, lua: false });
+  const part = await stand.gateway(`plain ${name}`, config, folder, { change, lua });
   return peer(name, port, part.process?.pid, config.logs.access);
 }
 

@@ -49,6 +49,19 @@ export function plainConf(rendered: string, tier = 'slow'): string {
   return routed;
 }
 
+/**
+ * The least that routing by Lua can be: the same with an access and a log phase that do nothing, and the upstream by
+ * variable. What Scoregate takes beyond that is its own.
+ */
+export function emptyLuaConf(rendered: string, tier = 'slow'): string {
+  return plainConf(rendered, tier)
+    .replace(/^http \{$/m, `http {\n  map "" $empty_tier {\n    default ${tier};\n  }`)
+    .replaceAll(
+      /^( *)proxy_pass http:\/\/\S+;$/gm,
+      '$1access_by_lua_block { }\n$1log_by_lua_block { }\n$1proxy_pass http://$empty_tier;',
+    );
+}
+
 /** The same as people write it, who keep no files of the cache open: its documentation does not say so. */
 export const usualConf = (rendered: string, tier: string): string =>
   plainConf(rendered, tier).replace(/^ *open_file_cache .*\n/m, '');

@@ -1,4 +1,4 @@
-/** Throughput and processor time of the four proxies side by side: interleaved rounds of wrk, medians of each. */
+/** Throughput and processor time of the proxies side by side: interleaved rounds of wrk, medians of each. */
 import type { Config } from '../config/schema.ts';
 import { load, makeKnown, sentTo } from './known.ts';
 import type { Measured } from './measured.ts';
@@ -19,7 +19,9 @@ const LIMITS: Record<number, [number, number]> = {
 };
 /** Of load, not counted: V8 and LuaJIT compile what is hot, and windows fill, before what is measured is what goes on. */
 const WARM_S = 15;
-const NAMES: readonly PeerName[] = ['nginx', 'HAProxy', 'Scoregate', 'original'];
+const NAMES: readonly PeerName[] = ['nginx', 'empty Lua', 'HAProxy', 'Scoregate', 'original'];
+/** They do the same whoever asks, and are measured with 1,000 clients only. */
+const ONCE: readonly string[] = ['empty Lua', 'original'];
 
 interface Crowd {
   clients: number;
@@ -42,8 +44,7 @@ async function crowd(
     await load(scoregate, clients, WARM_S);
   }
   const before = await gatewayMetrics(config);
-  // The original design is compared with 1,000 clients only: it does the same whoever asks.
-  const present = [...peers.values()].filter(({ name }) => name !== 'original' || clients <= 1000);
+  const present = [...peers.values()].filter(({ name }) => !ONCE.includes(name) || clients <= 1000);
   const turns = await interleaved(present, (peer, seconds) => load(peer, clients, seconds), options);
   const now = await gatewayMetrics(config);
   const [origins, tiers] = [since(now.origins, before.origins), since(now.tiers, before.tiers)];
@@ -59,6 +60,21 @@ function rowsOf(found: Crowd): Row[] {
   const rows = [
     row(`throughput against nginx, ${who}`, against('nginx'), times, { least: limits }, cpu('nginx')),
   ];
+  if (turns.has('empty Lua')) {
+    const least = ratio(turns, 'empty Lua', 'nginx', rate);
+    const floor = row(`two empty Lua phases and an upstream by variable, ${who}`, least, times, {
+      least: [0, 0],
+    });
+    const more = cpuRatio(turns, 'empty Lua', 'nginx');
+    rows.push({
+      ...floor,
+      measured: `${floor.measured} (${more})`,
+      must: '',
+      aim: '',
+      meets: null,
+      reaches: null,
+    });
+  }
   const haproxy = row(`throughput against HAProxy, ${who}`, against('HAProxy'), times, { least: [0, 1] });
   rows.push({ ...haproxy, measured: `${haproxy.measured} (${cpu('HAProxy')})`, must: '', meets: null });
   if (turns.has('original')) {

@@ -6,7 +6,7 @@ import { nginxConf } from '../../config/nginx.ts';
 import { parseConfig } from '../../config/read.ts';
 import { haproxyBalancer, haproxyConf } from '../../bench/haproxy.ts';
 import { parseLoad } from '../../bench/h2load.ts';
-import { plainConf, usualConf } from '../../bench/plain.ts';
+import { emptyLuaConf, plainConf, usualConf } from '../../bench/plain.ts';
 import { PORTS } from '../../bench/stand.ts';
 
 const place = {
@@ -48,6 +48,20 @@ test('plain nginx has the upstream, the log and the cache of Scoregate, and no L
     text.replaceAll(/^ *#.*$/gm, ''),
     /lua|\$tier|\$score|\$cache_skip|\$cache_(?:age|date)/,
   );
+});
+
+test('the least that routing by Lua can be is plain nginx with two phases that do nothing, and its upstream by variable', () => {
+  const text = rendered({});
+  const least = emptyLuaConf(text, 'site');
+  assert.match(
+    least,
+    /access_by_lua_block \{ \}\n +log_by_lua_block \{ \}\n +proxy_pass http:\/\/\$empty_tier;/,
+  );
+  const back = least
+    .replace(/ *map "" \$empty_tier \{\n.*\n *\}\n/, '')
+    .replaceAll(/^.*_by_lua_block \{ \}\n/gm, '')
+    .replaceAll('$empty_tier', 'site');
+  assert.equal(back, plainConf(text, 'site'));
 });
 
 test("plain nginx keeps the cache's files open as Scoregate does; as people write it, it does not", () => {
