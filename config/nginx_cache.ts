@@ -218,9 +218,7 @@ export function cacheDirectives(config: Config, index: number): string[] {
     'proxy_cache_bypass $http_upgrade $cache_body $cache_skip;',
     `proxy_no_cache $http_upgrade $cache_body $cache_partial $${refused};`,
     ...Object.keys(CONDITIONS).map((name) => `proxy_set_header ${name} $cache_${variable(name)};`),
-    ...TOLD.filter((name) => name !== 'X-Forwarded-Host').map(
-      (name) => `proxy_set_header ${name} $http_${variable(name)};`,
-    ),
+    ...TOLD.map((name) => `proxy_set_header ${name} $http_${variable(name)};`),
     ...OVERRIDES.map((name) => `proxy_set_header ${name} $cache_${variable(name)};`),
     'proxy_cache_lock on;',
     'proxy_cache_revalidate on;',

@@ -76,8 +76,7 @@ proxy_set_header Upgrade $backend_upgrade;
 proxy_set_header X-Forwarded-For $forwarded_for;
 proxy_set_header X-Forwarded-Proto $forwarded_proto;
 proxy_set_header X-Real-IP $remote_addr;
-# One line, the one that is looked at here too; and the client itself says nothing of who it is and what it asked for.
-proxy_set_header X-Forwarded-Host $http_x_forwarded_host;
+# Who the client is and what it asked for is said above.
 proxy_set_header Forwarded "";
 # A verdict is ours to give: nobody may send one in.
 proxy_set_header X-Tier "";

@@ -29,8 +29,8 @@ end
 --- What request `r` asks for, as the key of the cache has it less the tier and the time of a change. `who` is the
 -- variable that says whom its entries are for.
 function M.target(r, who)
-    local parts = { text(readers[who], r), text(scheme, r), text(host, r), text(request_uri, r), text(told, r) }
-    return table.concat(parts, " ")
+    return text(readers[who], r) .. " " .. text(scheme, r) .. " " .. text(host, r) .. " " .. text(request_uri, r) .. " "
+        .. text(told, r)
 end
 
 --- A memory of `seconds` (0: as long as there is room) in the dictionary of that name.

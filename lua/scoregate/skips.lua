@@ -22,10 +22,14 @@ end
 -- `refused`. What was asked around the cache for the sake of the request itself (an upgrade, a body) does not say so.
 function M.learn(r, status, who, refused)
     local around = status == "BYPASS"
-    if refused and (not around or M.known(who)) then
-        skips.set(target(r, who), true)
-    elseif around and not refused then
-        skips.forget(target(r, who))
+    if not refused and not around then
+        return
+    end
+    local key = target(r, who)
+    if not refused then
+        skips.forget(key)
+    elseif not around or skips.get(key) then
+        skips.set(key, true)
     end
 end
 
