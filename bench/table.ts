@@ -11,6 +11,16 @@ export interface Row {
   reaches: boolean | null;
 }
 
+/** A row of whose figure nothing is asked. */
+export const figure = (what: string, value: number, form: (value: number) => string, more = ''): Row => ({
+  what,
+  measured: `${form(value)}${more === '' ? '' : ` (${more})`}`,
+  must: '',
+  aim: '',
+  meets: null,
+  reaches: null,
+});
+
 /** A row whose figure must be at most, or at least, some values. */
 export function row(
   what: string,
@@ -22,8 +32,7 @@ export function row(
   const [sign, [must, aim]] = 'most' in limit ? ['<=', limit.most] : ['>=', limit.least];
   const within = (bound: number): boolean => (sign === '<=' ? value <= bound : value >= bound);
   return {
-    what,
-    measured: `${form(value)}${more === '' ? '' : ` (${more})`}`,
+    ...figure(what, value, form, more),
     must: `${sign} ${form(must)}`,
     aim: `${sign} ${form(aim)}`,
     meets: within(must),

@@ -5,7 +5,7 @@ import type { Measured } from './measured.ts';
 import { drained, gatewayMetrics, scorerMetric, shares, since } from './metrics.ts';
 import type { Options } from './options.ts';
 import { startPeers, type Peer, type PeerName } from './peers.ts';
-import { row, times, whole, type Row } from './table.ts';
+import { figure, row, times, whole, type Row } from './table.ts';
 import type { Stand } from './stand.ts';
 import { cpuRatio, interleaved, linesOf, rate, ratio, type Turns } from './turns.ts';
 import { CONNECTIONS, type WrkResult } from './wrk.ts';
@@ -61,22 +61,13 @@ function rowsOf(found: Crowd): Row[] {
     row(`throughput against nginx, ${who}`, against('nginx'), times, { least: limits }, cpu('nginx')),
   ];
   if (turns.has('empty Lua')) {
-    const least = ratio(turns, 'empty Lua', 'nginx', rate);
-    const floor = row(`two empty Lua phases and an upstream by variable, ${who}`, least, times, {
-      least: [0, 0],
-    });
-    const more = cpuRatio(turns, 'empty Lua', 'nginx');
-    rows.push({
-      ...floor,
-      measured: `${floor.measured} (${more})`,
-      must: '',
-      aim: '',
-      meets: null,
-      reaches: null,
-    });
+    const of = ratio(turns, 'empty Lua', 'nginx', rate);
+    const what = `two empty Lua phases and an upstream by variable, ${who}`;
+    rows.push(figure(what, of, times, cpuRatio(turns, 'empty Lua', 'nginx')));
   }
-  const haproxy = row(`throughput against HAProxy, ${who}`, against('HAProxy'), times, { least: [0, 1] });
-  rows.push({ ...haproxy, measured: `${haproxy.measured} (${cpu('HAProxy')})`, must: '', meets: null });
+  const aim = { least: [0, 1] as [number, number] };
+  const haproxy = row(`throughput against HAProxy, ${who}`, against('HAProxy'), times, aim, cpu('HAProxy'));
+  rows.push({ ...haproxy, must: '', meets: null });
   if (turns.has('original')) {
     const what = `throughput against the original, ${who}`;
     rows.push(row(what, against('original'), times, { least: [2.5, 3] }, cpu('original')));
