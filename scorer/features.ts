@@ -84,6 +84,15 @@ function declared(): Record<string, Feature> {
 /** By name; all are ≥ 0. An observation that is added to the vocabulary is a feature by that. */
 export const FEATURES: Readonly<Record<string, Feature>> = { ...BEHAVIOUR, ...declared() };
 
+/** The names of all, for errors. */
+export const ALL_FEATURES = Object.keys(FEATURES).join(', ');
+/** The first name of a list that is no feature's. */
+export const unknownOf = (names: readonly string[]): string | undefined =>
+  names.find((name) => !Object.hasOwn(FEATURES, name));
+/** The first name that a list has before. */
+export const repeatedOf = (names: readonly string[]): string | undefined =>
+  names.find((name, i) => names.indexOf(name) < i);
+
 /** Kind and place of each feature of a list, in turn. */
 type Program = Int32Array;
 const programs = new WeakMap<readonly string[], Program>();

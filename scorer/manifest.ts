@@ -8,7 +8,7 @@ import path from 'node:path';
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { Calibration, problemOf } from './calibration.ts';
-import { FEATURES } from './features.ts';
+import { ALL_FEATURES, repeatedOf, unknownOf } from './features.ts';
 
 const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const strict = { additionalProperties: false };
@@ -174,12 +174,12 @@ export async function readModelFiles(dir: string): Promise<ModelFiles> {
 }
 
 function checkManifest(manifest: Manifest, file: string): void {
-  const unknown = manifest.features.find((name) => !Object.hasOwn(FEATURES, name));
+  const unknown = unknownOf(manifest.features);
   if (unknown !== undefined) {
-    const fix = `use features that this version computes: ${Object.keys(FEATURES).join(', ')}`;
+    const fix = `use features that this version computes: ${ALL_FEATURES}`;
     throw new ModelError('MODEL_UNKNOWN_FEATURE', file, `"${unknown}" is not a feature`, fix);
   }
-  const twice = manifest.features.find((name, i) => manifest.features.indexOf(name) < i);
+  const twice = repeatedOf(manifest.features);
   if (twice !== undefined)
     throw new ModelError('MODEL_SHAPE', file, `/features has "${twice}" twice`, 'name each once');
   if (manifest.scaling.length !== manifest.features.length) {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../config/paths.ts';
 import { MODEL_FEATURES } from './chosen.ts';
-import { FEATURES } from '../scorer/features.ts';
+import { ALL_FEATURES, repeatedOf, unknownOf } from '../scorer/features.ts';
 
 const EPOCHS = 24;
 
@@ -69,13 +69,11 @@ export function options(argv: string[]): Options | null {
   }
   if (values.out === '') throw new UsageError('--out: name a folder');
   const features = values.features.split(',');
-  const unknown = features.find((name) => !Object.hasOwn(FEATURES, name));
+  const unknown = unknownOf(features);
   if (unknown !== undefined) {
-    throw new UsageError(
-      `--features: there is no "${unknown}"; there are ${Object.keys(FEATURES).join(', ')}`,
-    );
+    throw new UsageError(`--features: there is no "${unknown}"; there are ${ALL_FEATURES}`);
   }
-  const twice = features.find((name, i) => features.indexOf(name) < i);
+  const twice = repeatedOf(features);
   if (twice !== undefined) throw new UsageError(`--features: "${twice}" is there twice; name each once`);
   if (values.calibrate && values.logs.length + positionals.length === 0) {
     throw new UsageError('--calibrate: name the logs to set the lines by');

@@ -1,12 +1,11 @@
 /** What a model's inputs are: features by name, and the scaling that was done to them before training. */
-import { FEATURES } from '../../scorer/features.ts';
+import { ALL_FEATURES, repeatedOf, unknownOf } from '../../scorer/features.ts';
 import type { Scaling } from '../../scorer/manifest.ts';
 import type { Chain } from './chain.ts';
 import { KerasError } from './error.ts';
 import type { Options } from './options.ts';
 
-const known = (name: string): boolean => Object.hasOwn(FEATURES, name);
-const ALL = `features: ${Object.keys(FEATURES).join(', ')}`;
+const ALL = `features: ${ALL_FEATURES}`;
 
 const slotsOf = ({ inputs }: Chain): string[] =>
   inputs.flatMap(({ name, width }) => Array.from({ length: width }, () => name));
@@ -24,9 +23,9 @@ export function columnsOf(chain: Chain): number[] {
 export function featuresOf(chain: Chain, given: string[] | null, file: string): string[] {
   const slots = slotsOf(chain);
   const features = given ? chosen(slots, given, file) : assumed(slots, file);
-  const wrong = features.find((name) => !known(name));
+  const wrong = unknownOf(features);
   if (wrong !== undefined) throw new KerasError('--features', `there is no feature "${wrong}"`, ALL);
-  const twice = features.find((name, i) => features.indexOf(name) < i);
+  const twice = repeatedOf(features);
   if (twice !== undefined)
     throw new KerasError('--features', `"${twice}" is given twice`, 'give each input its own');
   return features;
@@ -34,7 +33,7 @@ export function featuresOf(chain: Chain, given: string[] | null, file: string): 
 
 function assumed(slots: string[], file: string): string[] {
   if (slots.length === 1) return ['requests_60s'];
-  if (slots.every(known)) return slots; // inputs that are named as features are those
+  if (unknownOf(slots) === undefined) return slots; // inputs that are named as features are those
   const isNamed = new Set(slots).size === slots.length;
   const how = isNamed
     ? `--features ${slots.map((name) => `${name}=FEATURE`).join(',')}`
