@@ -52,9 +52,10 @@ const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 
 /**
  * One line a client: site, client, class (empty: unlabelled), reason, requests.
- * @param out of option --labels-out @throws OutputError
+ * @throws OutputError if the file cannot be written, or is one of the logs
  */
-export function writeLabels(out: Output, sites: readonly Site[]): void {
+export function writeLabels(file: string, sites: readonly Site[], logs: readonly string[]): void {
+  const out = new Output('--labels-out', file, logs);
   const lines = ['site,client,class,reason,requests'];
   for (const { name, entries, labels } of sites) {
     const requests = new Map<string, number>();
@@ -64,7 +65,12 @@ export function writeLabels(out: Output, sites: readonly Site[]): void {
       lines.push([name, client, label?.class ?? '', quoted(label?.reason ?? ''), n].join(','));
     }
   }
-  out.write(`${lines.join('\n')}\n`);
+  try {
+    out.write(`${lines.join('\n')}\n`);
+  } catch (error) {
+    out.discard();
+    throw error;
+  }
   out.close();
 }
 

@@ -13,7 +13,6 @@ import { countsTable, listed, writeLabels } from './lists.ts';
 import { reasonsText } from './logs.ts';
 import { USAGE, UsageError, options, type Options } from './options.ts';
 import { abuseReached, table } from './outcome.ts';
-import { Output } from './output.ts';
 import { progress } from './progress.ts';
 import { parted, requestsOf, type Requests } from './requests.ts';
 import { samplesOf } from './samples.ts';
@@ -111,8 +110,7 @@ async function train(chosen: Options): Promise<void> {
   if (nativeFailure !== undefined) console.log(`warning: ${nativeFailure}; training with ${backend}`);
   const { sites, data } = await sitesFor(chosen);
   console.log(countsTable(sites));
-  if (chosen.labelsOut !== null)
-    writeLabels(new Output('--labels-out', chosen.labelsOut, chosen.logs), sites);
+  if (chosen.labelsOut !== null) writeLabels(chosen.labelsOut, sites, chosen.logs);
   const names = [...new Set([...chosen.features, ...ALWAYS])];
   const requests = sites.map((site) => requestsOf(site, names));
   const more = chosen.logs.length === 0 ? [] : supplement(chosen.seed).map((site) => requestsOf(site, names));
