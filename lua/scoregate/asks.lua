@@ -4,6 +4,7 @@
 
 local semaphore = require "ngx.semaphore"
 local clients = require "scoregate.clients"
+local lease = require "scoregate.lease"
 local observations = require "scoregate.observations"
 
 local settings = observations.settings
@@ -22,7 +23,7 @@ for class = 1, 3 do
 end
 local batch_ms = 2 -- moving average of what a batch takes
 local wake
-local urgent -- whether somebody waits for one of those that are queued
+local urgent, pressing -- whether somebody waits for one of those that are queued, or soon may
 
 --- Called in the worker that will ask.
 function M.open()
@@ -60,7 +61,8 @@ function M.ask(class, i, c, now)
     M.begin(c, now)
     q[(q.first + q.n - 1) % settings.queue + 1] = i
     q.n = q.n + 1
-    if M.length() == 1 then
+    if not pressing and lease.is_short(c) then
+        pressing = true
         M.wake()
     end
     return true
@@ -73,11 +75,12 @@ function M.wake()
     end
 end
 
---- Sleeps until something is wanted, at most `seconds`. Refreshes for which nobody waits are let gather for
--- LINGER_S: a report of many costs hardly more than a report of one.
+--- Sleeps until something is wanted soon, at most `seconds`. Refreshes for which nobody waits are let gather, for
+-- LINGER_S or, where much is left of the lease, until the time is up: a report of many costs hardly more than one of
+-- a single client.
 function M.sleep(seconds)
     wake:wait(seconds)
-    if not urgent and M.length() > 0 then
+    if pressing and not urgent then
         wake:wait(LINGER_S)
     end
 end
@@ -93,7 +96,7 @@ function M.next()
             return i
         end
     end
-    urgent = false
+    urgent, pressing = false, false
     return nil
 end
 

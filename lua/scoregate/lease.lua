@@ -8,6 +8,7 @@ local ceil, floor, max = math.ceil, math.floor, math.max
 
 local NO_TIER = clients.NO_TIER
 local SPREAD_MS = 2000
+local SHORT = 64 -- hits
 
 local HOLDS, ENDED, USED_UP, NONE = 0, 1, 2, 3
 
@@ -36,6 +37,11 @@ end
 --- Whether three quarters of the lease are spent.
 function M.nearly_spent(c, ordinal)
     return ordinal >= c.ask_at or c.errors >= c.errors_ask or c.signs >= c.signs_ask
+end
+
+--- Whether so little is left that the next requests may use it up, and the one after them would wait.
+function M.is_short(c)
+    return c.hits_end - c.hits < SHORT or c.errors >= c.errors_ask or c.signs >= c.signs_ask
 end
 
 --- Adds the signs (bits) that a request shows. One that the lease does not call harmless ends it.
