@@ -5,10 +5,17 @@
 
 local ffi = require "ffi"
 local bit = require "bit"
+local fixed = require "scoregate.fixed"
 local observations = require "scoregate.observations"
 local words = require "scoregate.words"
 
 local C = ffi.C
+ffi.cdef [[
+int memcmp(const void *one, const void *other, size_t size);
+uint32_t ngx_murmur_hash2(const unsigned char *data, size_t size);
+void ngx_strlow(unsigned char *to, const unsigned char *from, size_t size);
+]]
+local memcmp, murmur = C.memcmp, C.ngx_murmur_hash2
 local band, min = bit.band, math.min
 local LOOK_AT = 255 -- bytes
 local PLACES = 4096 -- a power of two
@@ -22,7 +29,7 @@ local EMPTY = 0
 local M = { EMPTY = EMPTY, BROWSER = 1, TOOL = 2, DECLARED = 3, FORGED = 4 }
 
 -- Each agent has one place, in which it follows another: 1 MB for each worker, however many agents there are.
-local known = ffi.new(("struct { uint32_t size; uint8_t class; unsigned char text[%d]; }[%d]"):format(LOOK_AT, PLACES))
+local known = fixed.array(("struct { int32_t size; uint8_t class; unsigned char text[%d]; }"):format(LOOK_AT), PLACES)
 
 -- It says of itself what cannot be.
 local function is_forged(text)
@@ -53,10 +60,10 @@ function M.look(text, size)
     if size == 0 then
         return 0, EMPTY
     end
-    local hash = C.ngx_murmur_hash2(text, size)
+    local hash = murmur(text, size)
     local its = known[band(hash, PLACES - 1)]
     local looked_at = min(size, LOOK_AT)
-    if its.size ~= size or C.memcmp(its.text, text, looked_at) ~= 0 then
+    if its.size ~= size or memcmp(its.text, text, looked_at) ~= 0 then
         its.class, its.size = class(text, size), size
         ffi.copy(its.text, text, looked_at)
     end

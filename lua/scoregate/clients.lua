@@ -8,30 +8,43 @@ local ffi = require "ffi"
 local bit = require "bit"
 local layout = require "scoregate.layout"
 local lists = require "scoregate.lists"
+local memory = require "scoregate.memory"
 
 local band, bxor, rol, tobit = bit.band, bit.bxor, bit.rol, bit.tobit
 
 local HIT_SECONDS, NEWCOMER, KNOWN = 12, 0, 1
-local link_newest, unlink = lists.link_newest, lists.unlink
+local link_newest, unlink, newest, parts = lists.link_newest, lists.unlink, lists.newest, lists.parts
+local lock_block, unlock_block = memory.lock, memory.unlock
 
-local M = { NO_TIER = 255, HIT_SECONDS = HIT_SECONDS, NEWCOMER = NEWCOMER, KNOWN = KNOWN }
+local M = { NO_TIER = 255, HIT_SECONDS = HIT_SECONDS, NEWCOMER = NEWCOMER, KNOWN = KNOWN, parts = parts }
 
-local shared, buckets, slots, last
-
---- Says which block the table is in: its parts, its last slot, and its lock (opening.lua).
-function M.use(its_shared, its_buckets, its_slots, its_last, lock, unlock)
-    shared, buckets, slots, last = its_shared, its_buckets, its_slots, its_last
-    M.shared, M.slots, M.lock, M.unlock = shared, slots, lock, unlock
-    lists.use(shared, slots)
+--- Says which block the table is in: its parts, and its last slot (opening.lua).
+function M.use(shared, buckets, slots, last)
+    parts.shared, parts.buckets, parts.slots, parts.last = shared, buckets, slots, last
+    M.shared, M.slots = shared, slots
 end
 
 M.soil, M.clean = lists.soil, lists.clean
 
--- Slot 0 is never used: 0 ends a chain. Its family is 0, which no client has, and its chain ends in itself.
+local function mend()
+    M.rebuild()
+end
+
+--- Takes the lock of the table: until unlock() no Lua error may be thrown and nothing may yield.
+function M.lock()
+    lock_block(parts.shared, mend)
+end
+
+function M.unlock()
+    unlock_block(parts.shared)
+end
+
+-- Slot 0 is no client's: 0 ends a chain. Its family is 0, which no client has, and its chain ends in itself.
 
 -- Bob Jenkins' lookup3 final(), seeded, so that nobody can choose addresses that collide.
 local function bucket_of(a, b)
-    local c = tobit(shared.seed)
+    local shared = parts.shared
+    local c = shared.seed
     c = tobit(bxor(c, b) - rol(b, 14))
     a = tobit(bxor(a, c) - rol(c, 11))
     b = tobit(bxor(b, a) - rol(a, 25))
@@ -52,6 +65,7 @@ function M.hits_held(c)
 end
 
 local function forget(i, c)
+    local shared, buckets, slots = parts.shared, parts.buckets, parts.slots
     local slot = bucket_of(c.a, c.b)
     local at = buckets[slot]
     if at == i then
@@ -74,13 +88,15 @@ local function forget(i, c)
 end
 
 local function make_room(segment)
+    local shared = parts.shared
     if shared.count[segment] >= shared.limit[segment] then
-        local i = shared.oldest[segment]
-        forget(i, slots[i])
+        local i = lists.oldest(segment)
+        forget(i, parts.slots[i])
     end
 end
 
 local function find_further(i, family, a, b)
+    local slots = parts.slots
     while i ~= 0 do
         local c = slots[i]
         if c.a == a and c.b == b and c.family == family then
@@ -94,7 +110,8 @@ end
 --- Finds a client: slot number and record, or nil. The record is good until unlock().
 -- The first two of a chain, which are nearly all, are looked at without a loop (see target.lua).
 function M.find(family, a, b)
-    local i = buckets[bucket_of(a, b)]
+    local slots = parts.slots
+    local i = parts.buckets[bucket_of(a, b)]
     local c = slots[i]
     if c.a == a and c.b == b and c.family == family then
         return i, c
@@ -109,6 +126,7 @@ end
 
 --- Adds a client that find() did not find, among the newcomers.
 function M.add(family, a, b)
+    local shared, buckets, slots = parts.shared, parts.buckets, parts.slots
     make_room(NEWCOMER)
     local i = shared.free
     local c = slots[i]
@@ -129,7 +147,7 @@ function M.touch(i, c, now_s)
             unlink(c)
             link_newest(i, c, KNOWN)
         end
-    elseif c.seen_s ~= now_s and shared.newest[KNOWN] ~= i then
+    elseif c.seen_s ~= now_s and newest(KNOWN) ~= i then
         unlink(c)
         link_newest(i, c, KNOWN)
     end
@@ -139,6 +157,7 @@ end
 --- Counts one hit in second `now_s`. Seconds beyond the room (only while the scorer can't be
 -- reached) are merged by pairs, the oldest first, into the later one of each pair.
 function M.count_hit(c, now_s)
+    local shared = parts.shared
     c.hits = c.hits + 1
     shared.unreported_hits = shared.unreported_hits + 1
     local n = c.hit_seconds
@@ -165,7 +184,7 @@ end
 function M.take(c, copy)
     ffi.copy(copy, c, layout.client_size)
     lists.clean(c)
-    shared.unreported_hits = shared.unreported_hits - M.hits_held(c)
+    parts.shared.unreported_hits = parts.shared.unreported_hits - M.hits_held(c)
     c.hit_seconds = 0
     ffi.fill(ffi.cast("char *", c) + layout.unreported, layout.client_size - layout.unreported)
 end
@@ -173,16 +192,17 @@ end
 --- Adds `n` (1 unless given) to a counter of the shared block.
 function M.tally(name, n)
     M.lock()
-    shared[name] = shared[name] + (n or 1)
+    parts.shared[name] = parts.shared[name] + (n or 1)
     M.unlock()
 end
 
 --- Builds every list anew from the records themselves.
 function M.rebuild()
+    local shared, buckets, slots = parts.shared, parts.buckets, parts.slots
     ffi.fill(buckets, 4 * (shared.mask + 1))
     lists.clear()
     shared.free, shared.unreported_hits = 0, 0
-    for i = last, 1, -1 do
+    for i = parts.last, layout.first, -1 do
         local c = slots[i]
         if c.family == 0 then
             c.chain = shared.free

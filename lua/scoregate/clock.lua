@@ -5,7 +5,7 @@ local ffi = require "ffi"
 local C = ffi.C
 local tonumber = tonumber
 
-ffi.cdef "extern volatile uintptr_t ngx_current_msec;"
+ffi.cdef "extern volatile intptr_t ngx_current_msec;"
 
 return {
     --- Milliseconds since an arbitrary moment.

@@ -2,6 +2,7 @@
 
 local observations = require "scoregate.observations"
 local agent = require "scoregate.agent"
+local ffi = require "ffi"
 local asks = require "scoregate.asks"
 local breaker = require "scoregate.breaker"
 local clients = require "scoregate.clients"
@@ -33,9 +34,12 @@ local LEASED, FRESH, STALE, DEFAULT = route.LEASED, route.FRESH, route.STALE, ro
 local PINNED = route.PINNED
 local PAGE, BROWSER, FORGED = refer.PAGE, agent.BROWSER, agent.FORGED
 local floor = math.floor
-local pinned = pins.tier -- nil where no network is pinned
+local lock, unlock = clients.lock, clients.unlock
+local pinned = pins.tier or false -- where no network is pinned
+local look_at_forwarded, leave_more = forwarded.look, sender.leave_more
 local NO_HEAD, BAD_GATEWAY, CLIENT_WENT_AWAY = 9, 502, 499 -- nginx calls an answer without a head HTTP/0.9
-local request, get_method = variable.request, ngx.req.get_method
+local request = variable.request
+local get_method, get_status = ffi.C.ngx_http_lua_ffi_req_get_method, ffi.C.ngx_http_lua_ffi_get_resp_status
 
 local address = variable.reader("binary_remote_addr")
 local request_uri = variable.reader("request_uri")
@@ -74,14 +78,17 @@ end
 
 local CLASS = { [lease.ENDED] = asks.ENDED, [lease.USED_UP] = asks.USED_UP, [lease.NONE] = asks.FIRST_SEEN }
 
--- Waits, shared by all that wait for this client, until a verdict covers request number `ordinal` or
--- the time is up. Returns like route.settle(), and the ms that it took.
-local function wait(family, a, b, ordinal, started)
-    local now = started
+-- Waits, shared by all that wait for this client, until a verdict that is asked for covers request number `ordinal` or
+-- the time is up. Returns like route.settle(), and the ms that it took. It waits once before it loops: LuaJIT compiles
+-- up to where a request is suspended, but gives up an access phase with a loop in it, and after some times for good.
+local function wait(i, family, a, b, ordinal, started)
+    waiters.wait(i, settings.wait_ms / 1000, settings.workers > 1)
     while true do
-        clients.lock()
-        local i, c = clients.find(family, a, b)
-        local state = c and lease.state(c, ordinal, now) or NONE
+        local now = now_ms()
+        lock()
+        local c
+        i, c = find(family, a, b)
+        local state = c and lease_state(c, ordinal, now) or NONE
         local left = settings.wait_ms - (now - started)
         if not c or state == HOLDS or state == ENDED or left <= 0 then
             local shared = clients.shared
@@ -92,18 +99,17 @@ local function wait(family, a, b, ordinal, started)
             end
             local tier, origin, score = settings.default_tier, DEFAULT, -1
             if c then
-                tier, origin, score = route.settle(c, covered and FRESH or state == NONE and DEFAULT or STALE)
+                tier, origin, score = settle(c, covered and FRESH or state == NONE and DEFAULT or STALE)
             end
-            clients.unlock()
+            unlock()
             if not covered then
                 sender.wait_ran_out(now)
             end
             return tier, origin, score, now - started
         end
         local asked = asks.ask(CLASS[state], i, c, now)
-        clients.unlock()
+        unlock()
         waiters.wait(i, left / 1000, settings.workers > 1 or not asked)
-        now = clock.now()
     end
 end
 
@@ -113,7 +119,7 @@ function M.access()
     local now = now_ms()
     local now_s = floor(now / 1000)
     local family, a, b = key_of(address(r))
-    local method = get_method()
+    local method = get_method(r)
     local uri, uri_size = request_uri(r)
     local path, ending, hidden, odd = look_at_target(uri, uri_size)
     local led_by, led_by_size = shown(referer(r))
@@ -121,7 +127,7 @@ function M.access()
     local agent_hash, agent_class = look_at_agent(shown(user_agent(r)))
     local pin = pinned and pinned(r)
 
-    clients.lock()
+    lock()
     local i, c = find(family, a, b)
     if not c then
         i, c = clients.add(family, a, b)
@@ -139,7 +145,7 @@ function M.access()
     end
     if pin then
         local score = route.settle_pinned(c, pin)
-        clients.unlock()
+        unlock()
         return send(r, pin, PINNED, score)
     end
     local ordinal = c.hits
@@ -149,17 +155,17 @@ function M.access()
             asks.ask(asks.ENDED, i, c, now)
         end
         local tier, origin, score = settle(c, LEASED)
-        clients.unlock()
+        unlock()
         return send(r, tier, origin, score)
     end
 
     local asked = asks.ask(CLASS[state], i, c, now)
     if worth_waiting(state, asked) then
-        clients.unlock()
-        return send(r, wait(family, a, b, ordinal, now))
+        unlock()
+        return send(r, wait(i, family, a, b, ordinal, now))
     end
     local tier, origin, score = settle(c, state == NONE and DEFAULT or STALE)
-    clients.unlock()
+    unlock()
     return send(r, tier, origin, score)
 end
 
@@ -172,7 +178,7 @@ local function count_response(r, status)
         path, ending = target.place(request_uri(r))
     end
 
-    clients.lock()
+    lock()
     local i, c = clients.find(family, a, b)
     if c then
         clients.soil(i, c, now)
@@ -184,23 +190,21 @@ local function count_response(r, status)
             end
         end
     end
-    clients.unlock()
+    unlock()
 end
 
 --- The log phase: counts what the response adds. Nearly all add nothing, and cost no look-up.
 function M.log()
     local r = request()
-    local status = ngx.status
+    local status = get_status(r)
     if status == NO_HEAD then
         status = BAD_GATEWAY
     end
     if status >= 400 or adds(status) then
         count_response(r, status)
     end
-    forwarded.look(r)
-    if sender.left then
-        sender.leave_more()
-    end
+    look_at_forwarded(r)
+    leave_more()
 end
 
 if settings.limits then

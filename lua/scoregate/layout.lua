@@ -28,9 +28,8 @@ typedef struct {
 
 typedef struct {
     uint64_t lock[8];
-    uint32_t mask, seed;
-    int32_t limit[2], count[2], newest[2], oldest[2], free;
-    int32_t dirty_newest, dirty_oldest, dirty_count;
+    int32_t mask, seed;
+    int32_t limit[2], count[2], free, dirty_count;
     double generation, generation_at;
     double posted_at, failures, probe_at, breaker_open;
     double gateways, mended;
@@ -38,6 +37,13 @@ typedef struct {
     double waits, waits_expired, posts, post_failures, posts_refused, breaker_opened, wait_ms_sum;
     double requests[16][8], limited[16], limit_epoch;
 } scoregate_shared;
+
+typedef struct {
+    scoregate_shared *shared;
+    int32_t *buckets;
+    scoregate_client *slots;
+    int32_t last;
+} scoregate_parts;
 ]]
 
 -- A different vocabulary may follow a reload in the same process, with a Lua VM of its own.
@@ -48,6 +54,8 @@ local client_size = ffi.sizeof("scoregate_client")
 
 local M = {
     client_size = client_size,
+    --- The first slot of a client: those before it are heads of lists (lists.lua).
+    first = 2,
     --- Where a record's unreported part begins: signs and observations are its last fields.
     unreported = ffi.offsetof("scoregate_client", "marks"),
     --- Two blocks with the same text can be read the same way.

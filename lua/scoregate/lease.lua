@@ -6,7 +6,7 @@ local clients = require "scoregate.clients"
 local band, bor, bnot = bit.band, bit.bor, bit.bnot
 local ceil, floor, max = math.ceil, math.floor, math.max
 
-local NO_TIER = clients.NO_TIER
+local NO_TIER, parts = clients.NO_TIER, clients.parts
 local SPREAD_MS = 2000
 local SHORT = 64 -- hits
 
@@ -26,7 +26,7 @@ function M.state(c, ordinal, now)
     if now >= c.until_ms then
         return ENDED
     end
-    local shared = clients.shared
+    local shared = parts.shared
     -- leases of an older generation end by time, each at a moment of its own
     if c.generation ~= shared.generation and now >= shared.generation_at + band(c.a, 0xffff) % SPREAD_MS then
         return ENDED

@@ -111,7 +111,7 @@ end
 local function unless_refused(log)
     return function()
         if (ngx.var.limit_retry_after or "") ~= "" then
-            return sender.left and sender.leave_more()
+            return sender.leave_more()
         end
         local epoch = tonumber(ngx.var.limit_counted)
         if epoch then

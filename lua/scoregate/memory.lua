@@ -24,6 +24,8 @@ int pthread_mutex_unlock(void *mutex);
 int pthread_mutex_consistent(void *mutex);
 ]]
 
+local mutex_lock, mutex_unlock = C.pthread_mutex_lock, C.pthread_mutex_unlock
+
 -- Linux's values (asm-generic/mman.h, bits/pthreadtypes.h)
 local READ_WRITE, SHARED_ANONYMOUS = 3, 0x21
 local ERRORCHECK, PROCESS_SHARED, ROBUST = 2, 1, 1
@@ -141,23 +143,28 @@ function M.release_superseded(dict)
     end
 end
 
---- lock() and unlock() of a block. A worker that died, or threw, inside the lock may have left
--- lists half linked: the next one to lock calls `mend`, which rebuilds them.
--- Between the two no Lua error may be thrown and nothing may yield.
-function M.locks(block, mend)
-    local function lock()
-        local rc = C.pthread_mutex_lock(block)
-        if rc ~= 0 then
-            if rc == EOWNERDEAD then
-                C.pthread_mutex_consistent(block)
-            end
-            mend()
+--- Takes the lock of a block. A worker that died, or threw, inside it may have left lists half linked: the next one to
+-- lock calls `mend`, which rebuilds them. Until unlock() no Lua error may be thrown and nothing may yield.
+local function lock(block, mend)
+    local rc = mutex_lock(block)
+    if rc ~= 0 then
+        if rc == EOWNERDEAD then
+            C.pthread_mutex_consistent(block)
         end
+        mend()
     end
-    local function unlock()
-        C.pthread_mutex_unlock(block)
-    end
-    return lock, unlock
+end
+M.lock = lock
+
+--- Gives the lock of a block back.
+local function unlock(block)
+    mutex_unlock(block)
+end
+M.unlock = unlock
+
+--- lock() and unlock() of one block.
+function M.locks(block, mend)
+    return function() lock(block, mend) end, function() unlock(block) end
 end
 
 return M

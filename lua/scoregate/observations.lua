@@ -5,6 +5,7 @@
 
 local bit = require "bit"
 local config = require "scoregate.config"
+local METHOD = require "scoregate.method"
 
 local rshift = bit.rshift
 local settings = config.read()
@@ -26,10 +27,11 @@ local ENDING = { asset = 1, script = 2, robots = 3 }
 local AGENT = { empty = 0, browser = 1, tool = 2, declared = 3, forged = 4 }
 local FORM = { hasty = 1, unasked = 2 }
 
-local function quoted_list(names, operator, joiner)
+local function list(names, operator, joiner)
     local tests = {}
     for i, name in ipairs(names) do
-        tests[i] = ("method %s %q"):format(operator, name)
+        local number = assert(METHOD[name], "observations.json: nginx knows no method " .. name)
+        tests[i] = ("method %s %d"):format(operator, number)
     end
     return "(" .. table.concat(tests, joiner) .. ")"
 end
@@ -41,10 +43,10 @@ end
 local function condition(o)
     local tests = {}
     if o.method then
-        tests[#tests + 1] = quoted_list(o.method, "==", " or ")
+        tests[#tests + 1] = list(o.method, "==", " or ")
     end
     if o.method_not then
-        tests[#tests + 1] = quoted_list(o.method_not, "~=", " and ")
+        tests[#tests + 1] = list(o.method_not, "~=", " and ")
     end
     if o.asset ~= nil then
         tests[#tests + 1] = (o.asset and "ending == " or "ending ~= ") .. ENDING.asset

@@ -2,22 +2,22 @@
 -- else a new one that takes over what the old one knew.
 
 local ffi = require "ffi"
+local bit = require "bit"
 local clients = require "scoregate.clients"
 local layout = require "scoregate.layout"
 local memory = require "scoregate.memory"
 
 local M = {}
 
--- The block's parts as clients.use() takes them, and how it is to be remembered.
-local shared, buckets, slots, last
+-- Parts of the block, and how it is to be remembered.
+local shared, slots
 local dict, block, description
 
 local function use(its_block, total)
     block = its_block
+    local buckets
     shared, buckets, slots = layout.parts(block, total)
-    last = total - 1
-    local lock, unlock = memory.locks(block, clients.rebuild)
-    clients.use(shared, buckets, slots, last, lock, unlock)
+    clients.use(shared, buckets, slots, total - 1)
 end
 
 -- Nobody outside may know the seed, by which clients find their buckets.
@@ -29,10 +29,10 @@ local function random_seed()
 end
 
 local function create(known, newcomers)
-    local total = known + newcomers + 1
+    local total = known + newcomers + layout.first
     use(memory.create(layout.size(total)), total)
     shared.mask = layout.buckets_for(total) - 1
-    shared.seed = random_seed()
+    shared.seed = bit.tobit(random_seed())
     shared.limit[clients.NEWCOMER], shared.limit[clients.KNOWN] = newcomers, known
     shared.gateways = 1
 end
@@ -68,10 +68,10 @@ local function take_over(old_block, total, new_index)
     local lock, unlock = memory.locks(old_block, function() end)
     lock() -- its workers go on meanwhile
     copy_counts(old, new_index)
-    local to = 1
+    local to = layout.first
     for segment = 0, 1 do
-        local from, room = old.newest[segment], shared.limit[segment]
-        while from ~= 0 and room > 0 do
+        local from, room = old_slots[segment].older, shared.limit[segment]
+        while from ~= segment and room > 0 do
             local c = slots + to
             ffi.copy(c, old_slots + from, layout.unreported)
             c.dirty, c.hit_seconds, c.refresh_until = 0, 0, 0
@@ -91,7 +91,7 @@ end
 
 -- The description of the block that is open then.
 local function open(known, newcomers, tiers, signature)
-    local total = known + newcomers + 1
+    local total = known + newcomers + layout.first
     local old, before, its_description = memory.earlier(dict)
     if old and before == signature then
         use(old, total)
@@ -100,11 +100,11 @@ local function open(known, newcomers, tiers, signature)
     local its_layout, its_tiers, k, n = (before or ""):match("^(.*)|(.*)|(%d+)|(%d+)$")
     local compatible = old and its_layout == layout.signature
     if compatible then
-        mend(old, k + n + 1)
+        mend(old, k + n + layout.first)
     end
     create(known, newcomers)
     if compatible then
-        take_over(old, k + n + 1, indices(its_tiers, tiers))
+        take_over(old, k + n + layout.first, indices(its_tiers, tiers))
     end
     clients.rebuild()
     shared.mended = 0

@@ -4,10 +4,11 @@
 -- for the same) that it asked for with GET, and when. Assets are no pages.
 
 local bit = require "bit"
+local METHOD = require "scoregate.method"
 local target = require "scoregate.target"
 
 local bxor = bit.bxor
-local ASSET = target.ASSET
+local ASSET, GET = target.ASSET, METHOD.GET
 local HASTY_MS = 2000
 
 local M = { HASTY = 1, UNASKED = 2 }
@@ -16,7 +17,7 @@ local M = { HASTY = 1, UNASKED = 2 }
 -- returns HASTY if one of the last two pages was asked for less than HASTY_MS before, UNASKED if none ever was; else 0.
 function M.form(c, method, ending, path, agent, now)
     local page = bxor(path, agent)
-    if method ~= "GET" then
+    if method ~= GET then
         if c.page_at == 0 then
             return M.UNASKED
         end

@@ -4,18 +4,21 @@
 -- small letters, without the port that goes without saying. Straight code, as target.lua.
 
 local ffi = require "ffi"
+local fixed = require "scoregate.fixed"
+local METHOD = require "scoregate.method"
 local target = require "scoregate.target"
 local words = require "scoregate.words"
 
 local C = ffi.C
+local memcmp, memchr, to_lower = C.memcmp, C.memchr, C.ngx_strlow
 local tonumber = tonumber
-local ASSET, ROBOTS = target.ASSET, target.ROBOTS
+local ASSET, ROBOTS, GET, HEAD = target.ASSET, target.ROBOTS, METHOD.GET, METHOD.HEAD
 
 local SLASH, COLON = 47, 58
 local LONGEST_HOST = 255 -- with a port (RFC 1035)
 local HTTP, HTTPS = "http://", "https://"
 
-local lower = ffi.new("unsigned char[?]", LONGEST_HOST)
+local lower = fixed.array("unsigned char", LONGEST_HOST)
 local is_http, is_https = words.begins({ HTTP }), words.begins({ HTTPS })
 
 -- NONE: there is none, or what is there names no page. PAGE: it names one. ITSELF: the very target that is asked for;
@@ -24,15 +27,15 @@ local NONE, PAGE, ITSELF, ROOT, IMPOSSIBLE = 0, 1, 2, 3, 4
 local M = { PAGE = PAGE }
 
 local function ends(text, size, word)
-    return size >= #word and C.memcmp(text + size - #word, word, #word) == 0
+    return size >= #word and memcmp(text + size - #word, word, #word) == 0
 end
 
 local function cannot_be(host, size, port)
     if size > LONGEST_HOST or ends(host, size, port) then
         return true
     end
-    C.ngx_strlow(lower, host, size)
-    return C.memcmp(lower, host, size) ~= 0
+    to_lower(lower, host, size)
+    return memcmp(lower, host, size) ~= 0
 end
 
 --- What a referer of `size` bytes at `text` (const unsigned char *; a size of 0 is none) says, in front of a target in
@@ -45,10 +48,10 @@ function M.look(text, size, uri, uri_size)
         scheme, port = #HTTPS, ":443"
     end
     if scheme == 0 then
-        return size > 0 and C.memchr(text, COLON, size) ~= nil and PAGE or NONE
+        return size > 0 and memchr(text, COLON, size) ~= nil and PAGE or NONE
     end
     local host = text + scheme
-    local slash = C.memchr(host, SLASH, size - scheme)
+    local slash = memchr(host, SLASH, size - scheme)
     if slash == nil then
         return NONE
     end
@@ -56,7 +59,7 @@ function M.look(text, size, uri, uri_size)
     if cannot_be(host, host_size, port) then
         return IMPOSSIBLE
     end
-    if size - scheme - host_size ~= uri_size or C.memcmp(slash, uri, uri_size) ~= 0 then
+    if size - scheme - host_size ~= uri_size or memcmp(slash, uri, uri_size) ~= 0 then
         return PAGE
     end
     return uri_size == 1 and ROOT or ITSELF
@@ -73,7 +76,7 @@ function M.unmasks(says, method, ending, has_asked)
     if ending == ASSET or ending == ROBOTS then
         return false
     end
-    return says == IMPOSSIBLE or (says == ITSELF and not has_asked and (method == "GET" or method == "HEAD"))
+    return says == IMPOSSIBLE or (says == ITSELF and not has_asked and (method == GET or method == HEAD))
 end
 
 return M

@@ -7,6 +7,7 @@ local asks = require "scoregate.asks"
 local clients = require "scoregate.clients"
 local key = require "scoregate.key"
 local lease = require "scoregate.lease"
+local lists = require "scoregate.lists"
 local observations = require "scoregate.observations"
 
 local settings = observations.settings
@@ -59,9 +60,9 @@ local function patience()
 end
 
 local function add_unreported(batch, now, since)
-    local shared, slots = clients.shared, clients.slots
-    local i, passed = shared.dirty_oldest, 0
-    while i ~= 0 and batch.n < asks.BATCH and passed < LOOK_PAST do
+    local slots = clients.slots
+    local i, passed = lists.first_dirty(), 0
+    while i ~= lists.QUEUE and batch.n < asks.BATCH and passed < LOOK_PAST do
         local c = slots[i]
         if c.dirty_at > since then
             return

@@ -6,6 +6,7 @@ local variable = require "scoregate.variable"
 
 local settings = observations.settings
 local floor = math.floor
+local parts = clients.parts
 local observing = settings.mode == "observe"
 local default_tier = settings.default_tier
 
@@ -22,7 +23,8 @@ local put_origin, put_would = variable.first_writer("origin"), variable.first_wr
 local put_wait, set_wait = variable.first_writer("wait_ms"), variable.writer("wait_ms")
 
 -- What is written, by tier, by origin, and by score to three places.
-local TIERS, WRITTEN_ORIGINS, SCORES = {}, {}, {}
+local TIERS, WRITTEN_ORIGINS = variable.array(#settings.tiers), variable.array(#ORIGINS + 1)
+local SCORES = variable.array(1001)
 for k, name in ipairs(settings.tiers) do
     TIERS[k - 1] = variable.keep(name)
 end
@@ -46,7 +48,7 @@ function M.settle(c, origin)
         origin = HELD
     end
     local served = observing and default_tier or tier
-    local counts = clients.shared.requests[served]
+    local counts = parts.shared.requests[served]
     counts[origin] = counts[origin] + 1
     return tier, origin, score
 end
@@ -54,7 +56,7 @@ end
 --- Counts a request whose network is pinned to `tier` (under the lock), and returns the score that the
 -- client has all the same.
 function M.settle_pinned(c, tier)
-    local counts = clients.shared.requests[observing and default_tier or tier]
+    local counts = parts.shared.requests[observing and default_tier or tier]
     counts[PINNED] = counts[PINNED] + 1
     return c.tier == clients.NO_TIER and -1 or c.score
 end

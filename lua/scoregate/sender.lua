@@ -5,6 +5,7 @@ local asks = require "scoregate.asks"
 local breaker = require "scoregate.breaker"
 local clients = require "scoregate.clients"
 local clock = require "scoregate.clock"
+local fixed = require "scoregate.fixed"
 local observations = require "scoregate.observations"
 local opening = require "scoregate.opening"
 local report = require "scoregate.report"
@@ -19,9 +20,10 @@ local ORPHANS = "orphans"
 -- Where nobody waits, every answer within the scorer's time limit is in time.
 local IN_TIME_MS = settings.wait_ms > 0 and settings.wait_ms or settings.timeout_ms
 
--- `left`: this worker has said what it had to; requests under way may still end in it.
-local M = { left = false }
+local M = {}
 
+-- Whether this worker has said what it had to (1); requests under way may still end in it.
+local left = fixed.array("int32_t", 1)
 local sender, seq, orphans = nil, 0, 0
 local batch, body -- the report that has no answer yet
 local none -- a batch without clients: an orphan's answer is nobody's
@@ -151,12 +153,14 @@ local function leave()
     end
     asks.drop()
     leave_unreported()
-    M.left = true
+    left[0] = 1
 end
 
---- Leaves what a request that ended after leave() has counted. Called in its log phase.
+--- Leaves what a request has counted that ended after leave(). Called in every log phase.
 function M.leave_more()
-    assert(ngx.timer.at(0, leave_unreported))
+    if left[0] == 1 then
+        assert(ngx.timer.at(0, leave_unreported))
+    end
 end
 
 local function round(premature)

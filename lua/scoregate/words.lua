@@ -9,11 +9,14 @@ unsigned char *memchr(const void *text, int byte, size_t size);
 int memcmp(const void *text, const char *word, size_t length);
 ]]
 
+local C = ffi.C
+
 local M = {}
 
 local function compile(tests)
-    local source = "local C = require('ffi').C\nreturn function(text, size)\n    return %s\nend"
-    return assert(loadstring(source:format(table.concat(tests, "\n        or ")), "=words"))()
+    local source = "local memchr, memmem, memcmp = ...\nreturn function(text, size)\n    return %s\nend"
+    local chunk = assert(loadstring(source:format(table.concat(tests, "\n        or ")), "=words"))
+    return chunk(C.memchr, C.memmem, C.memcmp)
 end
 
 --- A function(text, size) that says whether one of `words` is in the text.
@@ -21,7 +24,7 @@ function M.contains(words)
     local tests = {}
     for i, word in ipairs(words) do
         -- few have its first letter, which is found much faster
-        tests[i] = ("(C.memchr(text, %d, size) ~= nil and C.memmem(text, size, %q, %d) ~= nil)")
+        tests[i] = ("(memchr(text, %d, size) ~= nil and memmem(text, size, %q, %d) ~= nil)")
             :format(word:byte(), word, #word)
     end
     return compile(tests)
@@ -31,7 +34,7 @@ end
 function M.begins(words)
     local tests = {}
     for i, word in ipairs(words) do
-        tests[i] = ("(size >= %d and C.memcmp(text, %q, %d) == 0)"):format(#word, word, #word)
+        tests[i] = ("(size >= %d and memcmp(text, %q, %d) == 0)"):format(#word, word, #word)
     end
     return compile(tests)
 end

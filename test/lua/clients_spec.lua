@@ -1,5 +1,6 @@
 local helper = require "test.lua.helper"
 local clients = require "scoregate.clients"
+local lists = require "scoregate.lists"
 local lease = require "scoregate.lease"
 local opening = require "scoregate.opening"
 local ffi = require "ffi"
@@ -88,7 +89,7 @@ describe("the table of clients", function()
         assert.are.equal(0, first.hit_seconds)
         assert.are.equal(1, first.hits)
         assert.are.equal(1, clients.shared.dirty_count)
-        assert.are.equal(2, clients.slots[clients.shared.dirty_oldest].a)
+        assert.are.equal(2, clients.slots[lists.first_dirty()].a)
     end)
 
     it("is found again by the next cycle of the same master, and moves when its size changes", function()
@@ -174,7 +175,7 @@ describe("the table of clients", function()
         hit(1, 10)
         hit(2, 10)
         clients.lock()
-        clients.shared.newest[0], clients.shared.dirty_oldest = 99, 99 -- half-linked lists
+        clients.slots[0].newer, clients.slots[0].dirty_older = 99, 99 -- half-linked lists
         clients.lock()
         clients.unlock()
         assert.are.equal(1, clients.shared.mended)
