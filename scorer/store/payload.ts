@@ -1,8 +1,9 @@
 /**
  * The clients of a batch as one string for count.lua, which costs one argument instead of thousands:
  *
- *   per client: u8 length · key · u8 hits · hits × (u8 age, u32 n) · u8 age of the observations · u8 how many
- *   then, per observation: u8 which, from 1 · count u32, bitmap u32 u32
+ *   per client: u16 bytes after the key · u8 length · key · u8 hits · u8 observations · u8 their age
+ *   then, per pair of hits: u8 age · u16 n
+ *   then, per observation: u8 which, from 1 · count u16, bitmap u32 u32; in the order of the vocabulary
  *
  * It is also what is kept of a batch for a Redis that is down. And standings for hold.lua:
  *
@@ -11,14 +12,16 @@
  *
  * Little endian.
  */
-import { OBSERVATIONS } from '../observations.ts';
+import { OBSERVATIONS, type Bitmap } from '../observations.ts';
 import { WINDOW_S } from '../window.ts';
 import { putStanding, standingBytes, youngest } from './record.ts';
 import type { Held, Reported } from './store.ts';
 
-const MAX_32 = 2 ** 32 - 1;
+const MAX_16 = 2 ** 16 - 1;
+/** Bytes of a pair of hits. */
+const PAIR = 3;
 /** A client with 64 pairs of hits and every observation: the most that one can take. */
-const MOST = 1 + 255 + 1 + 64 * 5 + 2 + 9 * OBSERVATIONS.length;
+const MOST = 3 + 255 + 3 + 64 * PAIR + 9 * OBSERVATIONS.length;
 
 // Only one batch is packed at a time, and what is handed out is a copy.
 let scratch = Buffer.allocUnsafe(1 << 16);
@@ -56,37 +59,50 @@ function packKey(key: string, at: number): number {
 }
 
 function packClient(client: Reported, start: number): number {
-  let at = packHits(client.hits ?? [], packKey(client.key, start));
-  scratch[at] = Math.min(youngest(client.hits), 255);
-  return packObserved(client, at + 1);
+  const at = packKey(client.key, start + 2);
+  const observed = packHits(client.hits ?? [], at + 3);
+  scratch[at] = (observed - at - 3) / PAIR;
+  scratch[at + 2] = Math.min(youngest(client.hits), 255);
+  const end = packObserved(client.added, at + 1, observed);
+  scratch.writeUInt16LE(end - at, start);
+  return end;
 }
 
 function packHits(hits: NonNullable<Reported['hits']>, start: number): number {
-  let at = start + 1;
-  let pairs = 0;
+  let at = start;
   for (const [age, n] of hits) {
     if (age >= WINDOW_S) continue; // no window will see them
     scratch[at] = age;
-    scratch.writeUInt32LE(Math.min(n, MAX_32), at + 1);
-    at += 5;
-    pairs += 1;
+    scratch.writeUInt16LE(Math.min(n, MAX_16), at + 1);
+    at += PAIR;
   }
-  scratch[start] = pairs;
   return at;
 }
 
 const NUMBER = new Map(OBSERVATIONS.map(({ name, index }) => [name, index + 1]));
 
-function packObserved({ added }: Reported, start: number): number {
-  let at = start + 1;
+/** By observation name, in the order of the vocabulary. */
+function inOrder(added: Reported['added']): Reported['added'] {
+  const ordered: Record<string, number | Bitmap> = {};
+  for (const { name } of OBSERVATIONS) if (added[name] !== undefined) ordered[name] = added[name];
+  return ordered;
+}
+
+/** @param seenAt where to write how many there are */
+function packObserved(added: Reported['added'], seenAt: number, start: number): number {
+  let at = start;
   let seen = 0;
+  let before = 0;
   for (const name in added) {
     const value = added[name];
     if (value === undefined) continue;
-    scratch[at] = NUMBER.get(name) as number;
+    const number = NUMBER.get(name) as number;
+    if (number < before) return packObserved(inOrder(added), seenAt, start);
+    before = number;
+    scratch[at] = number;
     if (typeof value === 'number') {
-      scratch.writeUInt32LE(Math.min(value, MAX_32), at + 1);
-      at += 5;
+      scratch.writeUInt16LE(Math.min(value, MAX_16), at + 1);
+      at += 3;
     } else {
       scratch.writeUInt32LE(value.hi, at + 1);
       scratch.writeUInt32LE(value.lo, at + 5);
@@ -94,6 +110,6 @@ function packObserved({ added }: Reported, start: number): number {
     }
     seen += 1;
   }
-  scratch[start] = seen;
+  scratch[seenAt] = seen;
   return at;
 }

@@ -31,7 +31,7 @@ export const standingBytes = (lines: number): number => 4 * lines + 4;
 export const HIT_BYTES = 3;
 const MAX_16 = 0xffff;
 
-/** One letter per observation: c(ount), b(itmap). count.lua derives its pack formats from it. */
+/** One letter per observation: c(ount), b(itmap). count.lua derives from it where each stands. */
 export const KINDS = OBSERVATIONS.map((o) => o.kind[0]).join('');
 /** Records of another vocabulary or layout cannot be read: this stands in every key. */
 export const VOCABULARY = createHash('sha256')
