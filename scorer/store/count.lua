@@ -42,7 +42,7 @@ for i = 1, #ARGV[7] do
 end
 local no_values = rep('\0', width - 1)
 
--- Two bytes, of which few in a batch differ. No count goes beyond them.
+-- A number in two bytes, made once: few in a batch differ. No count goes beyond them.
 local two = setmetatable({}, { __index = function(known, n)
   known[n] = write('<I2', min(n, MAX16))
   return known[n]
@@ -65,8 +65,8 @@ local bucket_of = setmetatable({}, { __index = function(known, second)
 end })
 
 -- Both tables are strings of entries, oldest first, that begin with a second (bucket) modulo 256: it says how long
--- before `last` they are. Nearly always the last entry is the one to add to, so the search is from the end. What comes of
--- it is joined later: what stands before the entry, the entry, what stands behind it.
+-- before `last` they are. Nearly always the last entry is the one to add to, so the search is from the end. The answer
+-- is three strings, to be joined later: what stands before the entry, the entry, what stands behind it.
 
 -- The hits that stand at from…to, with n more at a second.
 local function add_hits(hits, from, to, last, second, n)
@@ -99,7 +99,8 @@ local function add_observed(record, from, to, last_bucket, id, seen, at)
   local k, copied = 1, start
   for _ = 1, seen do
     local which, low, high = byte(payload, at, at + 2)
-    local i, bytes, value = start + place[which], size[which], nil
+    local i, bytes = start + place[which], size[which]
+    local value
     if not found then value = sub(payload, at + 1, at + bytes)
     elseif bytes == COUNT then
       local had_low, had_high = byte(record, i, i + 1)
@@ -237,7 +238,7 @@ for start = 1, clients, 1000 do
       end
     end
     record = record or ''
-    if #record > MAX16 then error(key .. ' holds no record') end -- nor can an answer
+    if #record > MAX16 then error(key .. ' is too long for a record') end
     reply[2 * i - 1], reply[2 * i] = two[#record], record
   end
 end
