@@ -105,6 +105,9 @@ lua_code_cache on;
 lua_malloc_trim 0;
 # The gateway says itself, once, that the scorer does not answer; nginx would say so for each connection.
 lua_socket_log_errors off;
+# Each check of a backend is one, and of each of 256 several may be under way. What is too many is dropped: the one that
+# begins the checks too, and then nobody checks any more.
+lua_max_running_timers 2048;
 # Holds the address of the shared memory across reloads, and reports that an ending worker leaves behind: of about
 # 200,000 clients, when limits are changed while the scorer is down. Of one size always: nginx would begin a new one.
 lua_shared_dict scoregate 32m;
