@@ -150,6 +150,28 @@ test('a name that is in the file of hosts needs no name server', async () => {
   await until(found, 3000, 'it is not found');
 });
 
+test('a name for which there was no room has its backends when there is', async () => {
+  const late = `127.0.0.4:${PORT + 15}`;
+  names.names.delete('late.test');
+  gateway.configure({ tiers: tiers({ backends: [app, `late.test:${PORT + 15}`] }) });
+  gateway.reload();
+  await sleep(1000);
+  names.truncated = true; // so many come over TCP
+  set(Array.from({ length: 300 }, (_, i) => `127.0.${9 + (i >> 7)}.${1 + (i & 127)}`));
+  await until(async () => (await backends()).length > 200, 4000, 'the many are not used');
+  names.names.set('late.test', { addresses: ['127.0.0.4'], ttl_s: 600 });
+  await sleep(1500);
+  set(['127.0.0.2']);
+  await until(
+    async () => (await backends()).some(({ address }) => address === late),
+    6000,
+    'late.test was forgotten',
+  );
+  assert.deepEqual(await share(4), { '127.0.0.2': 2, '127.0.0.4': 2 });
+  assert.equal(gateway.errors().match(/some addresses of app\.test are left out/g)?.length, 1);
+  names.truncated = false;
+});
+
 test("the gateway's log says nothing of failures that it did not foresee", () => {
   assert.doesNotMatch(
     gateway.errors() + gateway.nginx.output,

@@ -21,6 +21,8 @@ local UNDER_WAY_MS = 16000
 
 local M = {}
 
+local crowded = {} -- by name: whether it was said that some of its addresses are left out
+
 -- The addresses that the file of this machine's own names has, or nil.
 local function from_file(name)
     local file = io.open(HOSTS, "r")
@@ -77,7 +79,8 @@ local function learn(tier, spec, list, ttl)
         block.slots[i].name_failed = list and 0 or 1
     end
     local room = not list or pools.spread(tier, spec, list)
-    note(tier, spec, clock.now() + 1000 * ttl)
+    -- There may be room soon: what is left out is looked at again then.
+    note(tier, spec, clock.now() + 1000 * (room and ttl or LEAST_S))
     return failed, room
 end
 
@@ -98,10 +101,11 @@ local function look(premature, tier, spec)
     elseif list and failed then
         ngx.log(ngx.WARN, "the addresses of ", name, " are found again")
     end
-    if not room then
+    if not room and not crowded[name] then
         ngx.log(ngx.ERR, "there is room for ", block.SLOTS, " backends in all; some addresses of ", name,
             " are left out")
     end
+    crowded[name] = not room
 end
 
 local function due(now)

@@ -173,24 +173,27 @@ function M.spread(tier, spec, addresses)
     if #slots == 0 then
         return true -- removed meanwhile
     end
-    local one, known, wanted = block.slots[slots[1]], {}, {}
+    local one, known, wanted, placed = block.slots[slots[1]], {}, {}, false
     for _, i in ipairs(slots) do
         known[ffi.string(block.slots[i].address)] = true
     end
     for _, address in ipairs(addresses) do
         local is_new = not known[address] and not wanted[address]
         wanted[address] = true
+        placed = placed or known[address]
         if is_new then
             local i = add(tier, parse(spec), address, known[""] and one.since or clock.now())
             room = room and i ~= nil
             if i then
                 copy(one, block.slots[i])
                 block.changed()
+                placed = true
             end
         end
     end
-    for _, i in ipairs(slots) do
-        if not wanted[ffi.string(block.slots[i].address)] then
+    for k, i in ipairs(slots) do
+        -- A name without any slot would never be asked for again: where there is no room, one stays.
+        if not wanted[ffi.string(block.slots[i].address)] and (placed or k > 1) then
             block.slots[i].removed = 1
             block.changed()
         end
