@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/gateway.ts';
 import { poolStatus } from '../../launch/admin.ts';
 import { poolTables } from '../../launch/pool_table.ts';
-import { PoolStand } from '../harness/pool.ts';
+import { CLIENT, PoolStand } from '../harness/pool.ts';
 
 const stand = new PoolStand(16600, 3);
 const only =
@@ -127,4 +128,24 @@ test('requests wait in line for a backend that is full, and get 503 when that ta
   assert.match(poolTables(status), /tier standard .*, 0 unserved, \d+ queued, 6 refused by the queue$/m);
   stand.answer(0, {});
   assert.deepEqual(await stand.share(10, 2), { 0: 10 });
+});
+
+test('who waits in line, or has a backend from there, has sent its whole request', async () => {
+  const pool = { queue: { size: 10, wait_ms: 500 } };
+  await stand.configure(stand.tiers(pool, (i) => (i === 0 ? { max_connections: 1 } : { state: 'drain' })));
+  const socket = connect(stand.port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (data: Buffer) => (answer += data.toString()));
+  socket.write(
+    `POST / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${CLIENT}\r\nConnection: close\r\nContent-Length: 4\r\n\r\nab`,
+  );
+  await sleep(200);
+  assert.deepEqual(await stand.share(4), { 0: 4 });
+  socket.write('cd');
+  await until(
+    () => /^HTTP\/1\.1 200 [^]*\r\n\r\n0$/.test(answer),
+    1000,
+    () => `the slow one got ${answer}`,
+  );
+  assert.deepEqual(await stand.share(4, 1, { method: 'POST', body: 'x'.repeat(300_000) }), { 0: 4 });
 });

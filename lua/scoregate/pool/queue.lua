@@ -71,6 +71,14 @@ local function stand_in_line(its_attempt, tier, line, settings)
     end
 end
 
+-- Nobody has a backend, and nothing to send it, for as long as a slow client takes.
+local function read_body(var)
+    -- ngx_lua reads none over HTTP/2 that does not say how long it is (0.10.26)
+    if ngx.req.http_version() < 2 or var.http_content_length then
+        ngx.req.read_body()
+    end
+end
+
 --- The access phase, when the tier is known: waits while its pool is full. Not where answers may come from the cache:
 -- those need no backend.
 function M.enter()
@@ -80,6 +88,7 @@ function M.enter()
     if not settings or (var.cached or "") ~= "" then
         return
     end
+    read_body(var)
     local line = lines[tier] or {}
     lines[tier] = line
     local its_attempt = attempts.open(variable.request(), tier)
