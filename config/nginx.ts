@@ -8,7 +8,7 @@ import { memoryBytes } from './formats.ts';
 import { resolver } from './gateway.ts';
 import { accessTrees } from './nginx_access.ts';
 import { adminServer } from './nginx_admin.ts';
-import { backendMaps, checkTrust } from './nginx_backend.ts';
+import { backendMaps, checkTls } from './nginx_backend.ts';
 import { cacheZone, caches } from './nginx_cache.ts';
 import { compression } from './nginx_compression.ts';
 import { errorLog, logFormat, logs, logsDetails } from './nginx_log.ts';
@@ -28,7 +28,7 @@ export function nginxConf(config: Config, place: Place): string {
     basics(config, place),
     lua(config, place),
     ...resolver(config, place),
-    ...checkTrust(config, place),
+    ...checkTls(config, place),
     realip(config),
     forwarded(config),
     scoreHeader(config),

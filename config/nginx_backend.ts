@@ -5,6 +5,8 @@ import { servingTier } from './nginx_verdict.ts';
 import { configuredPath } from './paths.ts';
 import type { Config, Tier } from './schema.ts';
 
+const PROTOCOLS = 'TLSv1.2 TLSv1.3';
+
 /** Maps from the tier to what differs between tiers, where something does. */
 export function backendMaps(config: Config): string {
   const maps = [
@@ -38,18 +40,23 @@ export function proxyPass(config: Config, place: Place): string[] {
   const [name, otherName] = distinct(config, tlsName);
   return [
     ...pass,
-    'proxy_ssl_protocols TLSv1.2 TLSv1.3;',
+    `proxy_ssl_protocols ${PROTOCOLS};`,
     'proxy_ssl_server_name on;',
     `proxy_ssl_name ${otherName === undefined ? name : '$backend_name'};`,
     ...verification(config, place),
   ];
 }
 
-/** What the gateway's own checks of https:// backends trust (lua/scoregate/pool/check.lua). */
-export function checkTrust(config: Config, place: Place): string[] {
-  if (!anyTls(config) || !config.backend_tls.verify || !config.tiers.some(({ pool }) => pool?.health))
-    return [];
-  return [`lua_ssl_trusted_certificate ${quoted(authorities(config, place))};`, 'lua_ssl_verify_depth 3;'];
+/** How the gateway's own checks speak to https:// backends (lua/scoregate/pool/check.lua): as requests do. */
+export function checkTls(config: Config, place: Place): string[] {
+  if (!anyTls(config) || !config.tiers.some(({ pool }) => pool?.health)) return [];
+  const protocols = `lua_ssl_protocols ${PROTOCOLS};`; // before 0.10.27 ngx_lua leaves out TLS 1.3
+  if (!config.backend_tls.verify) return [protocols];
+  return [
+    protocols,
+    `lua_ssl_trusted_certificate ${quoted(authorities(config, place))};`,
+    'lua_ssl_verify_depth 3;',
+  ];
 }
 
 const authorities = ({ backend_tls: { ca } }: Config, place: Place): string =>

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { readFileSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SecureVersion } from 'node:tls';
 import type { CertificateFiles } from './certificates.ts';
 
 export interface OriginAnswer {
@@ -27,13 +28,20 @@ export class Origin {
   readonly #host: string;
 
   /** Speaks TLS where it is given a certificate. */
-  constructor(port: number, tls?: CertificateFiles, host = '127.0.0.1') {
+  constructor(port: number, tls?: CertificateFiles & { minVersion?: SecureVersion }, host = '127.0.0.1') {
     this.port = port;
     this.#host = host;
     const serve = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#serve(request, response);
     this.#server = tls
-      ? createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) }, serve)
+      ? createTlsServer(
+          {
+            cert: readFileSync(tls.certificate),
+            key: readFileSync(tls.key),
+            minVersion: tls.minVersion ?? 'TLSv1.2',
+          },
+          serve,
+        )
       : createServer(serve);
   }
 

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { chmodSync } from 'node:fs';
 import type { TLSSocket } from 'node:tls';
 import test, { after, before } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { poolStatus } from '../../launch/admin.ts';
 import { Certificates } from '../harness/certificates.ts';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
 import { Origin } from '../harness/origin.ts';
@@ -15,6 +18,7 @@ const origins = [
   new Origin(PORT + 16, b),
   new Origin(PORT + 17),
   new Origin(PORT + 18, stranger),
+  ...(a ? [new Origin(PORT + 19, { ...a, minVersion: 'TLSv1.3' })] : []),
 ];
 
 const https = (i: number): string => `https://127.0.0.1:${origins[i]?.port}`;
@@ -81,6 +85,20 @@ test('a backend whose certificate nobody signed that is trusted is not spoken to
   assert.match(gateway.errors(), /upstream SSL certificate verify error: \(18:self-signed certificate\)/);
   await gateway.reconfigure({ tiers: all, backend_tls: { verify: false } });
   assert.deepEqual(await ask(1), { origin: 3, name: 'a.internal', proto: 'http' });
+});
+
+test('checks speak TLS as requests do: 1.3 alone too, and with the same names and authorities', async () => {
+  // The workers of a test's nginx are nobody's, and they read the authorities themselves.
+  chmodSync(made.folder, 0o755);
+  const health = { interval_ms: 200, timeout_ms: 200, fall: 2 };
+  const pool = { health, backends: [0, 1, 3, 4].map((i) => ({ address: https(i) })) };
+  await gateway.reconfigure({ tiers: tiers({ pool, tls_name: 'a.internal' }, toB, plain) });
+  await sleep(1000);
+  const [fast] = await poolStatus(`127.0.0.1:${PORT + 1}`);
+  assert.deepEqual(
+    fast?.backends.map(({ state }) => state),
+    ['up', 'down', 'down', 'up'],
+  );
 });
 
 test('what this system trusts is asked where the configuration names no file', async () => {
