@@ -20,7 +20,10 @@ ssl_prefer_server_ciphers off;
 ssl_session_cache shared:tls:10m;
 ssl_session_timeout 1d;
 # Their key would change only with a reload: a session would be no more secret than that.
-ssl_session_tickets off;`;
+ssl_session_tickets off;
+# Names in certificates have up to 253 characters; by default nginx refuses those of about 50.
+server_names_hash_bucket_size 512;
+server_names_hash_max_size 4096;`;
 }
 
 /** The server of one certificate. */

@@ -149,6 +149,17 @@ test('where clients see another port, that is where they are sent', async () => 
   );
 });
 
+test('a certificate may have names as long as names can be, and many', async () => {
+  const longest = `${'l'.repeat(63)}.`.repeat(3) + 'l'.repeat(53) + '.example';
+  assert.equal(longest.length, 253);
+  const many = Array.from({ length: 1000 }, (_, i) => `DNS:app${i}.service.example`);
+  const long = made.make('long', [`DNS:${longest}`, ...many]);
+  await gateway.reconfigure({ tls: { ...tls, certificates: [first, long] } });
+  assert.equal(await answersFor(longest), 'long');
+  assert.equal(await answersFor('app999.service.example'), 'long');
+  await gateway.reconfigure({});
+});
+
 test('a reload takes a new certificate from the same file', async () => {
   const third = made.make('third', ['DNS:one.example']);
   copyFileSync(third.certificate, first.certificate);
