@@ -25,7 +25,7 @@ server {
   server_name ${names.join(' ')};
   access_log off;
   ${errorLog(config, place)}
-  allow 127.0.0.0/8;
+${peerOnly(config)}  allow 127.0.0.0/8;
   allow ::1;
   deny all;
   if ($http_origin) {
@@ -42,6 +42,10 @@ ${changes(config)}  location / {
   }
 }`;
 }
+
+/** A trusted proxy speaks for clients of the site only; here it could say that it is this machine. */
+const peerOnly = ({ trusted_proxies }: Config): string =>
+  trusted_proxies.length > 0 ? '  set_real_ip_from unix:;\n' : '';
 
 /** Where pools are changed (npm run pool). */
 const changes = (config: Config): string =>

@@ -133,6 +133,9 @@ test('only a program on this machine may change a pool: no web page, and nothing
   });
   assert.equal(page.status, 403);
   assert.equal((await fetch(`http://${admin}${path}`)).status, 405);
+  // The peer counts, which is trusted here as a proxy, and not whom it speaks for: else it might say 127.0.0.1.
+  const elsewhere = { 'X-Forwarded-For': '203.0.113.9' };
+  assert.equal((await fetch(`http://${admin}/status`, { headers: elsewhere })).status, 200);
   await fetch(`http://127.0.0.1:16680${path}`, { method: 'POST' });
   assert.equal((await standard()).find(({ backend }) => backend === stand.address(2))?.state, 'up');
 });
