@@ -116,6 +116,10 @@ test('what cannot be done is refused with the reason', async () => {
   }
   await refused(/do not speak https/, 'add', 'standard', 'https://127.0.0.1:1');
   await refused(/a whole number from 1 to 1000/, 'weight', 'standard', stand.address(0), '0');
+  for (const odd of ['weight', 'weight=2&weight=3', 'weight=2x']) {
+    const path = `/pool/weight?tier=standard&backend=${stand.address(0)}&${odd}`;
+    assert.equal((await fetch(`http://${admin}${path}`, { method: 'POST' })).status, 400, odd);
+  }
   await refused(/there is no tier nowhere/, 'drain', 'nowhere', stand.address(0));
   await refused(/nginx itself balances tier slow; write live: true/, 'drain', 'slow', '127.0.0.1:16692');
   await refused(/"dran" is not one of list, add/, 'dran', 'standard', stand.address(0));

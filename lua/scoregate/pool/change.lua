@@ -14,7 +14,8 @@ local CHANGE_MS = 5000 -- the longest that one change may keep others out
 local M = {}
 
 local function whole(text, least, most)
-    local n = text and text:match("^%d+$") and tonumber(text)
+    -- an argument without a value is true, and one that is there twice a table
+    local n = type(text) == "string" and text:match("^%d+$") and tonumber(text)
     return n and n >= least and n <= most and n or nil
 end
 
