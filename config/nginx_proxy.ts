@@ -53,13 +53,22 @@ map $http_host $backend_host {
   "" localhost;
   default $http_host;
 }
-# Only WebSocket: over any other protocol (h2c) further requests would pass uncounted.
+# Only WebSocket: over any other protocol (h2c) further requests would pass uncounted. And only where it can be had
+# (RFC 9113, 8.6): nginx would write the backend's bytes between the frames of HTTP/2. Looked at only when it is asked for.
+map $server_protocol $upgrade_if_possible {
+  HTTP/1.1 websocket;
+  default "";
+}
+map $server_protocol $connection_if_possible {
+  HTTP/1.1 upgrade;
+  default "";
+}
 map $http_upgrade $backend_upgrade {
-  websocket websocket;
+  websocket $upgrade_if_possible;
   default "";
 }
 map $http_upgrade $backend_connection {
-  websocket upgrade;
+  websocket $connection_if_possible;
   default "";
 }`;
 }

@@ -121,8 +121,8 @@ test('only WebSocket is passed on as an upgrade: what another protocol carries w
     block(nginxConf, `map $http_upgrade ${name} {`).replace(/\s+/g, ' ').trim(),
   );
   assert.deepEqual(maps, [
-    'map $http_upgrade $backend_upgrade { websocket websocket; default "";',
-    'map $http_upgrade $backend_connection { websocket upgrade; default "";',
+    'map $http_upgrade $backend_upgrade { websocket $upgrade_if_possible; default "";',
+    'map $http_upgrade $backend_connection { websocket $connection_if_possible; default "";',
   ]);
   assert.match(nginxConf, /proxy_set_header Upgrade \$backend_upgrade;/);
 });

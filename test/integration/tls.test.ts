@@ -5,6 +5,7 @@ import { request } from 'node:https';
 import { connect as connectTcp } from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import test, { after, before } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Certificates } from '../harness/certificates.ts';
 import { startGateway, type Gateway } from '../harness/gateway.ts';
 import { Origin } from '../harness/origin.ts';
@@ -116,6 +117,13 @@ test('HTTP/2 is spoken: many requests at once on one connection, each counted, e
   assert.equal(new Set(lines.map((line) => line.request_id)).size, 60);
 });
 
+test('what a client of HTTP/2 says of an upgrade does not reach a backend, which would answer in the middle of the frames', async () => {
+  const asked = [':method GET', ':path /', ':scheme https', ':authority one.example', 'upgrade websocket'];
+  const said = await frames(asked);
+  assert.match(said, /"host":"one\.example"/);
+  assert.doesNotMatch(said, /websocket|"connection"/);
+});
+
 test('plain HTTP is sent on to https by 308, which is logged and no hit', async () => {
   await gateway.reconfigure({ tls: { ...tls, redirect: true }, access: { deny: ['192.0.2.66'] } });
   const ip = '192.0.2.33';
@@ -187,4 +195,26 @@ function plain(text: string): Promise<string> {
     socket.on('close', () => resolve(answer));
     socket.on('error', reject);
   });
+}
+
+/** The bytes that answer a request whose headers, "NAME VALUE", no client library would send. */
+async function frames(headers: readonly string[]): Promise<string> {
+  const frame = (type: number, flags: number, stream: number, content: Buffer): Buffer => {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(content.length, 0, 3);
+    head.writeUInt8(type, 3);
+    head.writeUInt8(flags, 4);
+    head.writeUInt32BE(stream, 5);
+    return Buffer.concat([head, content]);
+  };
+  const text = (part: string): Buffer => Buffer.from(`${String.fromCharCode(part.length)}${part}`, 'latin1');
+  const fields = headers.flatMap((header) => [Buffer.alloc(1), ...header.split(' ').map(text)]);
+  const socket = await handshake({ servername: 'one.example', ALPNProtocols: ['h2'] });
+  let answer = '';
+  socket.on('data', (data: Buffer) => (answer += data.toString('latin1')));
+  socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  socket.write(Buffer.concat([frame(4, 0, 0, Buffer.alloc(0)), frame(1, 5, 1, Buffer.concat(fields))]));
+  await sleep(500);
+  socket.destroy();
+  return answer;
 }
