@@ -47,9 +47,12 @@ export function proxyPass(config: Config, place: Place): string[] {
   ];
 }
 
+const anyCheckOverTls = (config: Config): boolean =>
+  anyTls(config) && config.tiers.some(({ pool }) => pool?.health !== undefined);
+
 /** How the gateway's own checks speak to https:// backends (lua/scoregate/pool/check.lua): as requests do. */
 export function checkTls(config: Config, place: Place): string[] {
-  if (!anyTls(config) || !config.tiers.some(({ pool }) => pool?.health)) return [];
+  if (!anyCheckOverTls(config)) return [];
   const protocols = `lua_ssl_protocols ${PROTOCOLS};`; // before 0.10.27 ngx_lua leaves out TLS 1.3
   if (!config.backend_tls.verify) return [protocols];
   return [
@@ -58,6 +61,12 @@ export function checkTls(config: Config, place: Place): string[] {
     'lua_ssl_verify_depth 3;',
   ];
 }
+
+/** The files that nginx's workers read, and not its master: what checks trust, because ngx_lua asks for it there. */
+export const readByWorkers = (config: Config, run: string): string[] =>
+  anyCheckOverTls(config) && config.backend_tls.verify && config.backend_tls.ca !== 'system'
+    ? [configuredPath(config.backend_tls.ca, run)]
+    : [];
 
 const authorities = ({ backend_tls: { ca } }: Config, place: Place): string =>
   ca === 'system' ? place.systemCa : configuredPath(ca, place.run);

@@ -2,14 +2,21 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { readByWorkers } from '../config/nginx_backend.ts';
 import { root } from '../config/paths.ts';
 import { render } from '../config/render.ts';
 import type { Config } from '../config/schema.ts';
 import { nginxArguments, scorerPart, writeEffectiveConfig, type Surroundings } from './parts.ts';
+import { unreadable } from './user.ts';
 
 /** What nginx finds wrong with this configuration; null when nothing. The run folder must hold a secret. */
 export function nginxProblem(config: Config, { run, nginx, user }: Surroundings): string | null {
   const folder = join(run, 'tryout');
+  const read = readByWorkers(config, run);
+  const unread = user && read.length > 0 ? unreadable(user, read) : null;
+  if (user && unread) {
+    return `its workers, user ${user.name}, cannot read ${unread}, by which https:// backends are checked; let everybody read it`;
+  }
   try {
     const { nginxConf } = render(config, run, { nginx, user, folder, stdout: false });
     const args = ['-t', '-q', ...nginxArguments(nginx, run, nginxConf)];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
@@ -8,6 +8,8 @@ import { parseConfig } from '../../config/read.ts';
 import { render, renderTexts } from '../../config/render.ts';
 import { findNginx } from '../../launch/find.mjs';
 import { nginxProblem } from '../../launch/tryout.ts';
+import { chooseUser } from '../../launch/user.ts';
+import { Certificates } from '../harness/certificates.ts';
 
 const found = findNginx();
 assert.ok(found, 'npm test installs an nginx with Lua');
@@ -105,6 +107,25 @@ test("a tier's upstream has its own backends, and as backups the next worse tier
   assert.deepEqual(servers('fast'), ['127.0.0.1:8081 own', '127.0.0.1:8082 1000', '127.0.0.1:8083 1']);
   assert.deepEqual(servers('standard'), ['127.0.0.1:8082 own', '127.0.0.1:8083 1000', '127.0.0.1:8081 1']);
   assert.deepEqual(servers('slow'), ['127.0.0.1:8083 own', '127.0.0.1:8082 1000', '127.0.0.1:8081 1']);
+});
+
+// nginx -t runs as root, and would not notice: the workers would end as they begin, and nobody answer.
+test('authorities that the workers cannot read are refused where checks need them', (t) => {
+  const { user } = chooseUser([]);
+  if (user === null) return t.skip('only root has workers of another user');
+  const made = new Certificates(); // a folder of mode 700
+  const { certificate } = made.make('authority', []);
+  const yaml = (pool: string): string =>
+    `tiers: [{ name: a, tls_name: a.test, pool: { backends: [{ address: "https://127.0.0.1:81" }], ${pool} } }]\n` +
+    `default_tier: a\nbackend_tls: { ca: "${certificate}" }`;
+  const problem = (pool: string): string | null =>
+    nginxProblem(parseConfig(yaml(pool), 'x.yaml'), { run, nginx, user });
+  const run = runFolder('authorities');
+  assert.equal(problem('live: true'), null);
+  assert.match(problem('health: {}') ?? '', /its workers, user \S+, cannot read \S+authority\.pem, by which/);
+  chmodSync(made.folder, 0o755);
+  assert.equal(problem('health: {}'), null);
+  made.remove();
 });
 
 test('with eight tiers the weights of the backups still fit', () => {
