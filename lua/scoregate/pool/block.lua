@@ -43,7 +43,7 @@ typedef struct {
 
 typedef struct {
     uint64_t lock[8];
-    double version, serial, swept, checker_until, changing_until;
+    double version, serial, configuration, swept, checker_until, changing_until;
     int32_t checker;
     scoregate_tier tiers[%d];
     scoregate_row rows[%d];
@@ -58,6 +58,7 @@ local M = { UP = 0, DRAIN = 1, MAINTENANCE = 2, SLOTS = SLOTS, SLICES = SLICES, 
     STATES = { [0] = "up", "drain", "maintenance" } }
 
 local row
+local configuration -- which one this is, counted from the start of the master
 
 -- What is under way is what the workers' rows say: a worker that died within the lock may have noted half.
 local function mend()
@@ -86,6 +87,13 @@ function M.open(dict)
             memory.make_lock(M.pools.rows[k])
         end
     end
+    configuration = M.pools.configuration + 1
+    M.pools.configuration = configuration
+end
+
+--- Whether no later configuration has been read: workers of earlier ones know only what was.
+function M.is_latest()
+    return M.pools.configuration == configuration
 end
 
 -- Takes off what a dead worker noted. Under the lock.
@@ -116,6 +124,16 @@ function M.join()
     error("more than " .. ROWS .. " workers of this gateway are alive; end those of earlier reloads")
 end
 
+--- Frees the slots of backends that are gone and have nothing under way. Under the lock.
+function M.free()
+    for i = 0, SLOTS - 1 do
+        local s = M.slots[i]
+        if s.used == 1 and s.removed == 1 and s.in_flight == 0 then
+            ffi.fill(s, ffi.sizeof(s))
+        end
+    end
+end
+
 --- Takes off what workers noted that have died since, and frees the slots of backends that are gone.
 function M.sweep()
     for k = 0, ROWS - 1 do
@@ -128,12 +146,7 @@ function M.sweep()
         end
     end
     M.lock()
-    for i = 0, SLOTS - 1 do
-        local s = M.slots[i]
-        if s.used == 1 and s.removed == 1 and s.in_flight == 0 then
-            ffi.fill(s, ffi.sizeof(s))
-        end
-    end
+    M.free()
     M.unlock()
 end
 

@@ -100,6 +100,7 @@ end
 local function step(now)
     if now - block.pools.swept >= SWEEP_MS then
         block.pools.swept = now
+        pools.leave()
         block.sweep()
     end
     names.step(now)

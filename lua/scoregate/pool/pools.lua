@@ -123,9 +123,17 @@ end
 -- Under the lock. Returns whether there was room for all.
 local function fit(tier, backends)
     local wanted, before, room = {}, 0, true
-    M.each(tier, function() before = before + 1 end)
-    for place, backend in ipairs(backends) do
+    for _, backend in ipairs(backends) do
         wanted[backend.spec] = true
+    end
+    M.each(tier, function(_, s)
+        before = before + 1
+        if not wanted[ffi.string(s.spec)] then
+            s.removed = 1
+        end
+    end)
+    block.free() -- for those that come
+    for place, backend in ipairs(backends) do
         local slots = M.find(tier, backend.spec)
         if #slots == 0 then
             -- The first ones have nothing to warm up beside.
@@ -141,11 +149,6 @@ local function fit(tier, backends)
             end
         end
     end
-    M.each(tier, function(_, s)
-        if not wanted[ffi.string(s.spec)] then
-            s.removed = 1
-        end
-    end)
     return room
 end
 
@@ -158,6 +161,23 @@ function M.fit(tier, backends)
     if not room then
         ngx.log(ngx.ERR, "there is room for ", block.SLOTS, " backends in all; those beyond are left out")
     end
+end
+
+--- Gives up the slots of tiers that the configuration has no more. Not as soon as it is in force: workers from before a
+-- reload may yet send a request there.
+function M.leave()
+    if not block.is_latest() then
+        return
+    end
+    block.lock()
+    for i = 0, block.SLOTS - 1 do
+        local s = block.slots[i]
+        if s.used == 1 and s.removed == 0 and not M.index[ffi.string(s.tier)] then
+            s.removed = 1
+            block.changed()
+        end
+    end
+    block.unlock()
 end
 
 -- What is said of one slot is said of another of the same backend.
