@@ -21,6 +21,13 @@ describe("an answer of a name server", function()
         assert.equal(30, ttl)
     end)
 
+    it("holds not at all where its time is one that there is not", function()
+        local data = "\192\12\0\1\0\1\255\255\255\255\0\4\10\0\0\1"
+        local list, ttl = dns.answer(answer(question, "\129\128", 1, data), question, dns.A)
+        assert.same({ "10.0.0.1" }, list)
+        assert.equal(0, ttl)
+    end)
+
     it("gives addresses of IPv6", function()
         local its_question = dns.question(1, "app", dns.AAAA)
         local data = "\32\1\13\184" .. ("\0"):rep(11) .. "\1"

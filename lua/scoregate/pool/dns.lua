@@ -6,6 +6,7 @@ local bit = require "bit"
 
 local A, AAAA = 1, 28
 local SIZE = { [A] = 4, [AAAA] = 16 }
+local LONGEST = 2 ^ 31 -- seconds; what says more says nothing (RFC 2181, 8)
 local REPLY, TRUNCATED, NO_SUCH_NAME = 0x8000, 0x0200, 3
 
 local M = {}
@@ -59,7 +60,8 @@ local function records(packet, at, kind)
     for _ = 1, number(packet, 7) do
         at = after_name(packet, at)
         local its_kind, size = number(packet, at), number(packet, at + 8)
-        ttl = math.min(ttl, number(packet, at + 4) * 65536 + number(packet, at + 6))
+        local its_ttl = number(packet, at + 4) * 65536 + number(packet, at + 6)
+        ttl = math.min(ttl, its_ttl < LONGEST and its_ttl or 0)
         if its_kind == kind and size == SIZE[kind] and at + 9 + size <= #packet then
             list[#list + 1] = address(packet, at + 10, kind)
         end
