@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { poolStatus } from '../../launch/admin.ts';
@@ -176,6 +177,26 @@ test('checks take a backend out and bring it back, without a request', async () 
     /backend 127\.0\.0\.1:16655 of tier standard is down: no answer in time/,
   );
   assert.match(stand.gateway.errors(), /of tier standard is back/);
+});
+
+test('a check of something else than an HTTP server takes no more of what it sends than a status needs', async () => {
+  const piece = Buffer.alloc(1 << 20, 'x');
+  let sent = 0;
+  const server = createServer((socket) => {
+    const go = (): void => {
+      while (!socket.destroyed && socket.bytesWritten < 80e6 && socket.write(piece));
+    };
+    socket.on('error', () => {}).on('drain', go);
+    socket.on('close', () => (sent = Math.max(sent, socket.bytesWritten)));
+    go();
+  });
+  await new Promise<void>((resolve) => server.listen(16659, '127.0.0.1', resolve));
+  const backends = [{ address: '127.0.0.1:16659' }, { address: stand.address(1) }];
+  await stand.configure(stand.tiers({ backends, health: { interval_ms: 1000, timeout_ms: 1000 } }));
+  await sleep(2500);
+  await stand.configure(stand.tiers({ health }));
+  await new Promise((resolve) => server.close(resolve));
+  assert.ok(sent > 0 && sent < 50e6, `${sent} bytes`); // what sockets keep, and all of it otherwise
 });
 
 test('one worker checks, whatever their number, and another goes on when that one is killed', async () => {

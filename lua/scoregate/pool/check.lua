@@ -18,7 +18,7 @@ local function is_good(settings, status)
     return false
 end
 
--- Skips the head's further lines.
+-- Skips the rest of the head: of its first line, and further ones.
 local function skip_head(sock, deadline)
     for _ = 1, 100 do
         local line, err = deadlines.receive(sock, "*l", deadline)
@@ -64,12 +64,13 @@ local function exchange(sock, backend, settings, deadline)
     if not ok then
         return nil, err
     end
-    local line
-    line, err = deadlines.receive(sock, "*l", deadline)
-    if not line then
+    -- What is no HTTP may have lines without an end.
+    local start
+    start, err = deadlines.receive(sock, #"HTTP/1.1 200", deadline)
+    if not start then
         return nil, err
     end
-    local status = tonumber(line:match("^HTTP/%d%.%d (%d%d%d)"))
+    local status = tonumber(start:match("^HTTP/%d%.%d (%d%d%d)"))
     if not status then
         return nil, "not an HTTP answer"
     end
