@@ -18,7 +18,7 @@ const fields = (config: Config, place: Place): string[] => [
   '"method":"$request_method"',
   '"uri":"$request_uri"',
   '"protocol":"$server_protocol"',
-  '"status":$status',
+  '"status":$status_number',
   '"bytes":$bytes_sent',
   '"duration_s":$request_time',
   ...verdictFields(config),
@@ -40,7 +40,13 @@ const template = (config: Config, place: Place): string => fields(config, place)
 export function logFormat(config: Config, place: Place): string {
   if (config.logs.format === 'combined') return ''; // nginx has that one
   const line = logsDetails(config) ? "escape=none '$log_line'" : `escape=json '{${template(config, place)}}'`;
-  return `log_format scoregate ${line};`;
+  return `# nginx has them in three digits, which is no JSON: where a request cannot be read, where an answer is no HTTP.
+map $status $status_number {
+  000 0;
+  009 9;
+  default $status;
+}
+log_format scoregate ${line};`;
 }
 
 /** What Lua must know to make the lines; null where nginx makes them. */

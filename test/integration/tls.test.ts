@@ -124,6 +124,13 @@ test('what a client of HTTP/2 says of an upgrade does not reach a backend, which
   assert.doesNotMatch(said, /websocket|"connection"/);
 });
 
+test('a request of HTTP/2 that cannot be read is a line of the log that can', async () => {
+  await frames([':method GET', ':path /unread', ':scheme https', ':authority one.example', 'x a\r\nb']);
+  await sleep(1200); // until it is written
+  const { status } = (await gateway.log()).at(-1) ?? {};
+  assert.equal(status, 0);
+});
+
 test('plain HTTP is sent on to https by 308, which is logged and no hit', async () => {
   await gateway.reconfigure({ tls: { ...tls, redirect: true }, access: { deny: ['192.0.2.66'] } });
   const ip = '192.0.2.33';
