@@ -51,11 +51,11 @@ export function plainConf(rendered: string, tier = 'slow'): string {
 
 /**
  * The least that routing by Lua can be: the same with an access and a log phase that do nothing, and the upstream by
- * variable. What Scoregate takes beyond that is its own.
+ * variable; less what Lua's memory would cost by default, as in Scoregate. What Scoregate takes beyond that is its own.
  */
 export function emptyLuaConf(rendered: string, tier = 'slow'): string {
   return plainConf(rendered, tier)
-    .replace(/^http \{$/m, `http {\n  map "" $empty_tier {\n    default ${tier};\n  }`)
+    .replace(/^http \{$/m, `http {\n  lua_malloc_trim 0;\n  map "" $empty_tier {\n    default ${tier};\n  }`)
     .replaceAll(
       /^( *)proxy_pass http:\/\/\S+;$/gm,
       '$1access_by_lua_block { }\n$1log_by_lua_block { }\n$1proxy_pass http://$empty_tier;',
