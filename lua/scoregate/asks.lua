@@ -1,6 +1,6 @@
 -- The queue of clients about whom this worker wants a verdict: bounded, and ordered by who needs it
 -- most. One refresh per client is under way across workers: `refresh_until` in the client's record
--- is its lock, which expires by itself.
+-- is its lock, which expires by itself; it is below 0 while the refresh is let gather.
 
 local semaphore = require "ngx.semaphore"
 local clients = require "scoregate.clients"
@@ -8,6 +8,7 @@ local lease = require "scoregate.lease"
 local observations = require "scoregate.observations"
 
 local settings = observations.settings
+local abs = math.abs
 local BATCH = 512
 
 local M = { USED_UP = 1, ENDED = 2, FIRST_SEEN = 3, BATCH = BATCH }
@@ -32,7 +33,7 @@ end
 
 --- Whether a refresh of record `c` is under way in any worker.
 function M.under_way(c, now)
-    return now < c.refresh_until
+    return now < abs(c.refresh_until)
 end
 
 --- Says that one is.
@@ -40,14 +41,19 @@ function M.begin(c, now)
     c.refresh_until = now + LOCK_MS
 end
 
+local function is_wanted_soon(class, c)
+    return class ~= M.ENDED or lease.is_short(c)
+end
+
 --- Wants a verdict about slot `i`, record `c` (under the lock). False when the queue of its class is
--- full, or when this worker is ending; true when it is queued or under way already.
+-- full, or when this worker is ending; true when it is queued or under way already. What another worker lets gather
+-- nobody but this one can hurry: it is taken over.
 function M.ask(class, i, c, now)
     if class ~= M.ENDED then
         urgent = true
         M.wake()
     end
-    if M.under_way(c, now) then
+    if M.under_way(c, now) and (c.refresh_until > 0 or not is_wanted_soon(class, c)) then
         return true
     end
     if ngx.worker.exiting() then
@@ -58,10 +64,14 @@ function M.ask(class, i, c, now)
         clients.shared.asks_refused = clients.shared.asks_refused + 1
         return false
     end
+    local soon = is_wanted_soon(class, c)
     M.begin(c, now)
-    q[(q.first + q.n - 1) % settings.queue + 1] = i
+    if not soon then
+        c.refresh_until = -c.refresh_until
+    end
+    q[(q.first + q.n - 1) % settings.queue + 1] = soon and i or -i
     q.n = q.n + 1
-    if not pressing and lease.is_short(c) then
+    if soon and not pressing then
         pressing = true
         M.wake()
     end
@@ -85,15 +95,26 @@ function M.sleep(seconds)
     end
 end
 
---- The next slot that is wanted, or nil.
+-- The first slot of a queue; nil when another worker has taken it over.
+local function pop(q)
+    local i = q[q.first]
+    q.first = q.first % settings.queue + 1
+    q.n = q.n - 1
+    if i > 0 then
+        return i
+    end
+    return clients.slots[-i].refresh_until < 0 and -i or nil
+end
+
+--- The next slot that is wanted, or nil (under the lock).
 function M.next()
     for class = 1, 3 do
         local q = queues[class]
-        if q.n > 0 then
-            local i = q[q.first]
-            q.first = q.first % settings.queue + 1
-            q.n = q.n - 1
-            return i
+        while q.n > 0 do
+            local i = pop(q)
+            if i then
+                return i
+            end
         end
     end
     urgent, pressing = false, false
