@@ -3,6 +3,7 @@
 local deadlines = require "scoregate.deadline"
 
 local MOST = 64 * 1024 -- of a body that is looked through
+local LONGEST_HEAD = 64 * 1024
 
 local M = {}
 
@@ -18,18 +19,20 @@ local function is_good(settings, status)
     return false
 end
 
--- Skips the rest of the head: of its first line, and further ones.
+-- Skips the rest of the head: of its first line, and further ones. By bytes, because its lines may have no end.
 local function skip_head(sock, deadline)
-    for _ = 1, 100 do
-        local line, err = deadlines.receive(sock, "*l", deadline)
-        if not line then
+    local last
+    for _ = 1, LONGEST_HEAD do
+        local byte, err = deadlines.receive(sock, 1, deadline)
+        if not byte then
             return nil, err
         end
-        if line == "" then
+        if byte == "\n" and last == "\n" then
             return true
         end
+        last = byte == "\r" and last or byte
     end
-    return nil, "too many headers"
+    return nil, "its head is too long"
 end
 
 local function look_for(sock, text, deadline)
