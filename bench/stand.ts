@@ -15,15 +15,15 @@ import { nginxArguments } from '../launch/parts.ts';
 import { chooseUser, type User } from '../launch/user.ts';
 import { Part } from '../test/harness/gateway.ts';
 
-/** Each gateway's public port; admin, scorer and Redis are the three after it. The tests have 16000 to 16999. */
+/** Each gateway's public port; admin, scorer and Redis are the three after it. The tests have 16000 to 17999. */
 export const PORTS = {
-  nginx: 17000,
-  haproxy: 17004,
-  scoregate: 17008,
-  original: 17012,
-  spare: 17016,
-  backends: [17020, 17021, 17022],
-  off: 17044,
+  nginx: 18000,
+  haproxy: 18004,
+  scoregate: 18008,
+  original: 18012,
+  spare: 18016,
+  backends: [18020, 18021, 18022],
+  off: 18044,
 } as const;
 
 /** The port for TLS of the proxy whose public one is `port`. */
