@@ -1,6 +1,7 @@
 /** The access log's part of nginx.conf: one JSON object a line, or the combined log format. */
 import { caches } from './nginx_cache.ts';
 import { quoted, type Place } from './nginx_place.ts';
+import { hasTls } from './nginx_tls.ts';
 import { verdictFields } from './nginx_verdict.ts';
 import { configuredPath } from './paths.ts';
 import type { Config } from './schema.ts';
@@ -18,7 +19,7 @@ const fields = (config: Config, place: Place): string[] => [
   '"method":"$request_method"',
   '"uri":"$request_uri"',
   '"protocol":"$server_protocol"',
-  '"status":$status_number',
+  `"status":${status(config)}`,
   '"bytes":$bytes_sent',
   '"duration_s":$request_time',
   ...verdictFields(config),
@@ -30,6 +31,19 @@ const fields = (config: Config, place: Place): string[] => [
   '"user_agent":"$http_user_agent"',
 ];
 
+/**
+ * nginx writes 000 for a request of HTTP/2 that cannot be read: no number of JSON, and any client can have it written.
+ * 1,300 instructions, so not where there is no HTTP/2.
+ */
+const status = (config: Config): string => (hasTls(config) ? '$status_number' : '$status');
+
+const STATUS_NUMBER = `map $status $status_number {
+  000 0;
+  009 9;
+  default $status;
+}
+`;
+
 /** Whether lines hold what only Lua can put there: headers, bodies (lua/scoregate/details.lua). */
 export const logsDetails = ({ logs }: Config): boolean => logs.headers || logs.body_bytes > 0;
 
@@ -40,13 +54,7 @@ const template = (config: Config, place: Place): string => fields(config, place)
 export function logFormat(config: Config, place: Place): string {
   if (config.logs.format === 'combined') return ''; // nginx has that one
   const line = logsDetails(config) ? "escape=none '$log_line'" : `escape=json '{${template(config, place)}}'`;
-  return `# nginx has them in three digits, which is no JSON: where a request cannot be read, where an answer is no HTTP.
-map $status $status_number {
-  000 0;
-  009 9;
-  default $status;
-}
-log_format scoregate ${line};`;
+  return `${hasTls(config) ? STATUS_NUMBER : ''}log_format scoregate ${line};`;
 }
 
 /** What Lua must know to make the lines; null where nginx makes them. */
