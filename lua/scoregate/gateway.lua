@@ -1,8 +1,8 @@
 -- The path of a request: key, hit, lease, tier. Each phase calls one function here (config/nginx_proxy.ts).
 
+local ffi = require "ffi"
 local observations = require "scoregate.observations"
 local agent = require "scoregate.agent"
-local ffi = require "ffi"
 local asks = require "scoregate.asks"
 local breaker = require "scoregate.breaker"
 local clients = require "scoregate.clients"

@@ -65,8 +65,7 @@ end
 -- unreported stays behind: the workers that still use that block report it (sender.lua).
 local function take_over(old_block, total, new_index)
     local old, _, old_slots = layout.parts(old_block, total)
-    local lock, unlock = memory.locks(old_block, function() end)
-    lock() -- its workers go on meanwhile
+    memory.lock(old_block, function() end) -- its workers go on meanwhile
     copy_counts(old, new_index)
     local to = layout.first
     for segment = 0, 1 do
@@ -79,7 +78,7 @@ local function take_over(old_block, total, new_index)
             from, to, room = old_slots[from].older, to + 1, room - 1
         end
     end
-    unlock()
+    memory.unlock(old_block)
 end
 
 -- A worker that died inside the lock of a block may have left it to us to mend.
