@@ -11,7 +11,8 @@ local settings = observations.settings
 local abs = math.abs
 local BATCH = 512
 
-local M = { USED_UP = 1, ENDED = 2, FIRST_SEEN = 3, BATCH = BATCH }
+local GATHERING, CLASSES = 3, 4
+local M = { USED_UP = 1, ENDED = 2, FIRST_SEEN = 4, BATCH = BATCH }
 
 -- A verdict that is asked for and does not come may be asked for again after this time.
 local LOCK_MS = settings.wait_ms + 2 * settings.timeout_ms
@@ -19,7 +20,7 @@ local LOCK_MS = settings.wait_ms + 2 * settings.timeout_ms
 local LINGER_S = 0.01
 
 local queues = {}
-for class = 1, 3 do
+for class = 1, CLASSES do
     queues[class] = { first = 1, n = 0 }
 end
 local batch_ms = 2 -- moving average of what a batch takes
@@ -41,10 +42,6 @@ function M.begin(c, now)
     c.refresh_until = now + LOCK_MS
 end
 
-local function is_wanted_soon(class, c)
-    return class ~= M.ENDED or lease.is_short(c)
-end
-
 --- Wants a verdict about slot `i`, record `c` (under the lock). False when the queue of its class is
 -- full, or when this worker is ending; true when it is queued or under way already. What another worker lets gather
 -- nobody but this one can hurry: it is taken over.
@@ -53,7 +50,10 @@ function M.ask(class, i, c, now)
         urgent = true
         M.wake()
     end
-    if M.under_way(c, now) and (c.refresh_until > 0 or not is_wanted_soon(class, c)) then
+    if class == M.ENDED and not lease.is_short(c) then
+        class = GATHERING
+    end
+    if M.under_way(c, now) and (c.refresh_until > 0 or class == GATHERING) then
         return true
     end
     if ngx.worker.exiting() then
@@ -64,14 +64,12 @@ function M.ask(class, i, c, now)
         clients.shared.asks_refused = clients.shared.asks_refused + 1
         return false
     end
-    local soon = is_wanted_soon(class, c)
     M.begin(c, now)
-    if not soon then
-        c.refresh_until = -c.refresh_until
-    end
-    q[(q.first + q.n - 1) % settings.queue + 1] = soon and i or -i
+    q[(q.first + q.n - 1) % settings.queue + 1] = i
     q.n = q.n + 1
-    if soon and not pressing then
+    if class == GATHERING then
+        c.refresh_until = -c.refresh_until
+    elseif not pressing then
         pressing = true
         M.wake()
     end
@@ -95,23 +93,23 @@ function M.sleep(seconds)
     end
 end
 
--- The first slot of a queue; nil when another worker has taken it over.
-local function pop(q)
+-- The first slot of a class; nil when another worker has taken it over meanwhile.
+local function pop(class)
+    local q = queues[class]
     local i = q[q.first]
     q.first = q.first % settings.queue + 1
     q.n = q.n - 1
-    if i > 0 then
-        return i
+    if class == GATHERING and clients.slots[i].refresh_until >= 0 then
+        return nil
     end
-    return clients.slots[-i].refresh_until < 0 and -i or nil
+    return i
 end
 
 --- The next slot that is wanted, or nil (under the lock).
 function M.next()
-    for class = 1, 3 do
-        local q = queues[class]
-        while q.n > 0 do
-            local i = pop(q)
+    for class = 1, CLASSES do
+        while queues[class].n > 0 do
+            local i = pop(class)
             if i then
                 return i
             end
@@ -139,7 +137,7 @@ end
 
 --- Number queued.
 function M.length()
-    return queues[1].n + queues[2].n + queues[3].n
+    return queues[1].n + queues[2].n + queues[3].n + queues[4].n
 end
 
 --- Learns how long a batch took, in ms.
